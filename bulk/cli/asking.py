@@ -1,0 +1,67 @@
+"""Asks the person at the terminal before harm could be done; elsewhere the command line must say it."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+import typer
+
+from bulk.errors import RefusedError
+from bulk.runner.people import Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Approves by ``--confirm``, ``--yes``, or a typed count."""
+
+    yes: bool
+    confirm: str | None
+    limit: int | None
+
+    async def approve(self, planned: Planned) -> str:
+        """Return how the plan was approved.
+
+        Raises:
+            RefusedError: Nobody approved it.
+        """
+        if self.confirm is not None and self.confirm != planned.digest:
+            raise RefusedError(
+                "the plan is not the one that was confirmed: job, source or plan changed since"
+            )
+        if self.confirm is not None:
+            return f"--confirm {self.confirm}"
+        count = sum(self._count(step.pending) for step in planned.steps if step.irreversible)
+        if not count:
+            return "not needed"
+        if self.yes:
+            return "--yes"
+        operations = ", ".join(step.operation for step in planned.steps if step.irreversible)
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                f"{operations} can never be undone and nobody approved it: look at bulk preview,"
+                f" then run with --confirm {planned.digest} or --yes"
+            )
+        await asyncio.to_thread(_typed_count, operations, count)
+        return "typed count"
+
+    def _count(self, pending: int) -> int:
+        return pending if self.limit is None else min(pending, self.limit)
+
+    async def canary_passed(self, step: str, records: int) -> None:
+        """On a terminal, ask whether to go on.
+
+        Raises:
+            RefusedError: The answer is no.
+        """
+        if self.yes or not sys.stdin.isatty():
+            return
+        question = f"{step}: the first {records} records went well. Go on with the rest?"
+        if not await asyncio.to_thread(typer.confirm, question, err=True):
+            raise RefusedError("stopped after the canary, as you said; run the same command again to go on")
+
+
+def _typed_count(operations: str, count: int) -> None:
+    typer.echo(f"{operations} for {count:,} records can never be undone.", err=True)
+    typed = typer.prompt("Type the number of records to go on", err=True)
+    if typed.replace(",", "").strip() != str(count):
+        raise RefusedError("the number is not right; nothing was sent")

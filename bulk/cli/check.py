@@ -1,0 +1,22 @@
+"""``bulk check``: a job, its source and its credentials, without writing anything."""
+
+from typing import Annotated
+
+import typer
+
+from bulk.cli.run import JobArgument, SetOption
+
+
+def check(
+    job: JobArgument,
+    *,
+    settings: SetOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Send nothing at all.")] = False,
+) -> None:
+    """Check the job, read the source, prove the credentials; write nothing.
+
+    Example: bulk check jobs/crm-migration.yaml --offline
+    """
+    from bulk.cli.checking import examine
+
+    raise typer.Exit(examine(job, tuple(settings or ()), offline=offline))

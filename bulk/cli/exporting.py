@@ -1,0 +1,193 @@
+"""Writes a ledger's outcomes to a file."""
+
+import codecs
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from bulk.conversation import ROW, Status
+from bulk.errors import LedgerError, SourceError, UsageError
+from bulk.ledger.view import EXPORT, View
+from bulk.source import Source, SourceOptions, open_source
+
+FORMATS = ("csv", "ndjson", "parquet")
+_RUNS_IN_A_SPREADSHEET = r"^([=+\-@\t\r])"
+Writer = Callable[[pl.DataFrame], None]
+
+
+def write_export(
+    ledger: Path,
+    output: Path,
+    statuses: str | None,
+    number: int | None,
+    *,
+    source: Path | None,
+    with_source: bool,
+) -> None:
+    """Write one line per row and step, in row order, a chunk at a time.
+
+    Raises:
+        UsageError: The suffix or a status is unknown.
+        LedgerError: The file is no ledger.
+        SourceError: The source is gone, or is not what the pass was made from.
+    """
+    wanted, kind = _statuses(statuses), _format(output)
+    with View(ledger, number) as view:
+        origin = _open_source(view, source) if with_source else None
+        separator, encoding = _text_form(view) if with_source else (",", "utf-8")
+        with _private(output) as file, _writer(file, kind, separator, encoding) as write:
+            lines = (frame.filter(pl.col("status").is_in(wanted)) for frame in view.lines())
+            for frame in _joined(lines, origin) if origin else lines:
+                write(_spreadsheet_safe(frame) if kind == "csv" else frame)
+
+
+def _statuses(text: str | None) -> list[str]:
+    known = [status.value for status in Status]
+    asked = [part.strip() for part in text.split(",")] if text else known
+    for status in asked:
+        if status not in known:
+            raise UsageError(f"--status: there is no status {status!r}; there are {', '.join(known)}")
+    return asked
+
+
+def _format(output: Path) -> str:
+    if str(output) == "-":
+        return "csv"
+    kind = output.suffix.lstrip(".").lower()
+    if kind not in FORMATS:
+        raise UsageError(f"-o {output}: the suffix must be one of {', '.join(FORMATS)}")
+    return kind
+
+
+def _open_source(view: View, moved_to: Path | None) -> Source:
+    facts = view.source
+    paths = (str(moved_to.resolve()),) if moved_to else tuple(facts["paths"])
+    if not paths or paths == ("-",):
+        raise SourceError(
+            "the source was standard input or a query; name a file that holds it with --source FILE"
+        )
+    options = SourceOptions(
+        paths=paths,
+        base=Path(facts["base"]),
+        format=facts["format"],
+        encoding=facts["encoding"],
+        separator=facts["separator"],
+        null_values=tuple(facts["null_values"]),
+    )
+    source = open_source(options)
+    if source.fingerprint() != view.fingerprint:
+        raise SourceError(
+            "the source is not the one this pass was made from;"
+            " name that with --source FILE, or leave --with-source out"
+        )
+    return source
+
+
+def _text_form(view: View) -> tuple[str, str]:
+    """Write as the source was written, so that the job can read what was exported."""
+    separator = view.source["separator"] or ("\t" if view.source["format"] == "tsv" else ",")
+    return separator, codecs.lookup(view.source["encoding"] or "utf-8").name
+
+
+def _joined(lines: Iterator[pl.DataFrame], source: Source) -> Iterator[pl.DataFrame]:
+    """Put the source's columns beside the outcomes; those named like one of ours keep their name."""
+    clashing = {name: f"bulk_{name}" for name in EXPORT if name in source.columns}
+    rows = _rows_of(source)
+    first: pl.DataFrame | None = None
+    for frame in lines:
+        last = int(frame["row"][-1]) if frame.height else 0
+        parts = [] if first is None else [first]
+        while last and (not parts or _end(parts[-1]) < last):
+            chunk = next(rows, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+        if not parts:
+            yield frame.rename(clashing)
+            continue
+        known = pl.concat(parts)
+        yield frame.rename(clashing).join(
+            known, left_on=clashing.get("row", "row"), right_on=ROW, how="left", maintain_order="left"
+        )
+        first = known.filter(pl.col(ROW) > last)
+
+
+def _end(frame: pl.DataFrame) -> int:
+    return int(frame[ROW][-1]) if frame.height else 0
+
+
+def _rows_of(source: Source) -> Iterator[pl.DataFrame]:
+    return (chunk.frame for chunk in source.chunks() if chunk.frame.height)
+
+
+def _spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """Keep spreadsheets from running a cell of ours; the source's own columns are left as they are."""
+    ours = [
+        name
+        for name in frame.columns
+        if name.removeprefix("bulk_") in EXPORT and frame.schema[name] == pl.String
+    ]
+    return frame.with_columns(pl.col(name).str.replace(_RUNS_IN_A_SPREADSHEET, "'$1") for name in ours)
+
+
+@contextmanager
+def _private(output: Path) -> Iterator[BinaryIO]:
+    """Open the output for its owner alone; a file that was there is replaced only by a whole one."""
+    if str(output) == "-":
+        yield sys.stdout.buffer
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"-o {output}: cannot be written ({error.strerror})") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writer(file: BinaryIO, kind: str, separator: str, encoding: str) -> Iterator[Writer]:
+    if kind == "parquet":
+        frames: list[pl.DataFrame] = []
+        yield frames.append
+        if not frames:
+            raise LedgerError("this ledger has no rows to export")
+        pl.concat(frames).write_parquet(file)
+    elif kind == "ndjson":
+        yield partial(_write_ndjson, file)
+    else:
+        yield _csv_writer(file, separator, encoding)
+
+
+def _write_ndjson(file: BinaryIO, frame: pl.DataFrame) -> None:
+    file.write(frame.write_ndjson().encode())
+
+
+def _csv_writer(file: BinaryIO, separator: str, encoding: str) -> Writer:
+    written = False
+
+    def write(frame: pl.DataFrame) -> None:
+        nonlocal written
+        flat = frame.with_columns(
+            pl.col(name).struct.json_encode()
+            for name, dtype in frame.schema.items()
+            if isinstance(dtype, pl.Struct)
+        )
+        text = flat.write_csv(include_header=not written, separator=separator)
+        file.write(text.encode(encoding, errors="strict"))
+        written = True
+
+    return write
+
+
+__all__ = ["write_export"]

@@ -1,0 +1,68 @@
+"""The ``bulk`` command: its subcommands, and errors turned into sentences and exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bulk import __version__
+from bulk.cli.check import check
+from bulk.cli.destinations import destinations
+from bulk.cli.export import export
+from bulk.cli.preview import preview
+from bulk.cli.run import run
+from bulk.cli.sandbox import sandbox
+from bulk.cli.schema import schema
+from bulk.cli.status import status
+from bulk.errors import BulkError
+
+UNEXPECTED = 1
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+for _command in (run, preview, check, status, export, sandbox, destinations, schema):
+    app.command()(_command)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
+    if asked:
+        typer.echo(f"bulk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _bulk(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Carry large contact files into customer-messaging systems, with one recorded outcome for every row."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the documented code."""
+    try:
+        app(args=args)
+    except BulkError as error:
+        typer.echo(f"bulk: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001 - the last resort; messages may hold personal data
+        typer.echo(f"bulk: unexpected error: {_place(error)}; please report this line", err=True)
+        sys.exit(UNEXPECTED)
+
+
+def _place(error: BaseException) -> str:
+    """Say what kind of error was raised where, without its message."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, BulkError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)[:-6:-1]
+    calls = (f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})" for frame in frames)
+    return f"{type(error).__name__} in {' < '.join(calls)}"

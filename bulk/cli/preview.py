@@ -1,0 +1,24 @@
+"""``bulk preview``: the exact requests of a job, without sending any."""
+
+from typing import Annotated
+
+import typer
+
+from bulk.cli.run import JobArgument, SetOption
+
+
+def preview(
+    job: JobArgument,
+    *,
+    rows: Annotated[int, typer.Option("-n", min=0, help="Rows shown per step.")] = 3,
+    settings: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Hide the values of people.")] = False,
+) -> None:
+    """Show the exact requests of the first rows, counts, duration and the plan digest; send nothing.
+
+    Example: bulk preview jobs/crm-migration.yaml -n 1 --mask
+    """
+    from bulk.cli.previewing import show
+
+    show(job, tuple(settings or ()), rows, as_json=as_json, mask=mask)

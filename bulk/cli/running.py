@@ -1,0 +1,195 @@
+"""Carries out ``bulk run``: put the parts together, watch, sum up."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bulk import __version__
+from bulk.cli.asking import Asker
+from bulk.cli.logs import logger
+from bulk.cli.progress import Watcher
+from bulk.cli.summary import print_summary
+from bulk.conversation import Status
+from bulk.errors import LedgerError, RefusedError, UsageError
+from bulk.job import Job, load_job
+from bulk.ledger import Ledger
+from bulk.prepare import credentials, open_job_source, prepare
+from bulk.runner.accounts import hold_accounts
+from bulk.runner.lane import World
+from bulk.runner.run import Run
+from bulk.runner.setup import Options
+from bulk.sandbox.customerly import SANDBOX_TOKEN
+from bulk.sandbox.launcher import running_sandbox
+from bulk.source import Source
+
+GUARDS = ("max_records", "min_records", "max_age", "max_failure_rate", "canary")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for."""
+
+    job: Path
+    ledger: Path | None
+    settings: tuple[str, ...]
+    limit: int | None
+    sandbox: bool
+    yes: bool
+    confirm: str | None
+    retry: tuple[str, ...]
+    fresh: bool
+    require_ledger: bool
+    overrides: tuple[str, ...]
+    reason: str | None
+    json_log: bool
+
+
+def execute(asked: Asked) -> int:
+    """Run the job; return the exit code.
+
+    Raises:
+        BulkError: The run was refused before its first request, or could not begin.
+    """
+    _check_overrides(asked)
+    job = load_job(asked.job, os.environ, asked.settings)
+    path = asked.ledger or Path(f"{job.name}.ledger")
+    if asked.require_ledger and not path.exists():
+        raise LedgerError(
+            f"{path}: there is no ledger, and --require-ledger asks for one; is the volume mounted?"
+        )
+    with ExitStack() as stack:
+        if asked.sandbox:
+            job = job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
+        accounts = {name: _account(place, os.environ) for name, place in job.destinations.items()}
+        stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
+        ledger = Ledger(path)
+        stack.callback(ledger.close)
+        source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
+        code = _runner()(_go(job, source, ledger, asked))
+    print_summary(path, code, as_json=asked.json_log)
+    return code
+
+
+def _check_overrides(asked: Asked) -> None:
+    for name in asked.overrides:
+        if name not in GUARDS:
+            raise UsageError(f"--override {name}: there is no such guard; there are {', '.join(GUARDS)}")
+    if asked.overrides and not asked.reason:
+        raise UsageError("--override needs --reason TEXT; the ledger keeps it")
+
+
+def _account(place: Any, environ: Mapping[str, str]) -> str:
+    """Name an account by its address and credentials; the name is only ever used as a hash."""
+    secrets = credentials(place, environ)
+    return "|".join((place.system.name, place.base_url, *secrets.values()))
+
+
+def _runner() -> Callable[[Any], int]:
+    """Return what runs a coroutine: uvloop where it works."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run  # type: ignore[no-any-return,unused-ignore]  # the return type depends on uvloop's stubs
+
+
+def _options(job: Job, asked: Asked) -> Options:
+    guards = job.guards
+    facts: dict[str, Any] = {
+        "version": __version__,
+        "sandbox": asked.sandbox,
+        "settings": list(asked.settings),
+    }
+    if asked.limit is not None:
+        facts["limit"] = asked.limit
+    if asked.overrides:
+        facts |= {"overrides": list(asked.overrides), "reason": asked.reason}
+    if os.environ.get("BULK_APPROVED_BY"):
+        facts["approved_by"] = os.environ["BULK_APPROVED_BY"]
+    return Options(
+        limit=asked.limit,
+        again=frozenset(Status(status) for status in asked.retry),
+        fresh=asked.fresh,
+        max_records=guards.max_records,
+        min_records=guards.min_records,
+        max_failure_rate=guards.max_failure_rate,
+        canary=guards.canary,
+        tolerate=guards.tolerate,
+        overrides=frozenset(asked.overrides),
+        facts=facts,
+    )
+
+
+async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:
+    log = logger(json=asked.json_log, job=job.name)
+    _check_age(job, source, asked)
+    setup = prepare(job, source, os.environ, _options(job, asked))
+    ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
+    with _worker("source") as source_work, _worker("ledger") as ledger_work:
+        run = Run(
+            setup,
+            ledger,
+            people=Asker(yes=asked.yes, confirm=asked.confirm, limit=asked.limit),
+            world=World(unix=time.time, draw=random.random),
+            source_work=source_work,
+            ledger_work=ledger_work,
+            note=log.info,
+        )
+        caught: list[int] = []
+        with _signals(run, caught):
+            async with Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty()):
+                code = await run.go()
+        return 128 + caught[0] if caught and run.unfinished else code
+
+
+def _secret_id(secret: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(b"bulk ledger secret\x00" + secret).hexdigest()[:16]
+
+
+def _check_age(job: Job, source: Source, asked: Asked) -> None:
+    oldest = job.guards.max_age
+    if oldest is None or source.modified_at is None or "max_age" in asked.overrides:
+        return
+    age = time.time() - source.modified_at
+    if age > oldest:
+        raise RefusedError(
+            f"guard max_age: the source was last changed {age / 3600:,.1f} h ago,"
+            f" at most {oldest / 3600:,.1f} h are allowed"
+        )
+
+
+@contextmanager
+def _signals(run: Run, caught: list[int]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop the run; a second one does not wait for what is in flight."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        caught.append(number)
+        run.interrupt()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _worker(name: str) -> Iterator[Callable[[Callable[[], T]], Awaitable[T]]]:
+    """Give work a thread of its own."""
+    with ThreadPoolExecutor(1, thread_name_prefix=name) as executor:
+        yield lambda function: asyncio.get_running_loop().run_in_executor(executor, function)

@@ -1,0 +1,52 @@
+"""The table at the end of a run, and the commands that come next."""
+
+import sys
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from bulk.conversation import Status
+from bulk.ledger.view import View
+from bulk.report import status_facts, top_reasons
+
+
+def print_summary(path: Path, code: int, *, as_json: bool) -> None:
+    """Tell on stderr how every step stands, the commonest reasons, and where the ledger is."""
+    with View(path) as view:
+        if as_json:
+            line = {"event": "finished", "exit_code": code, "ledger": str(path), **status_facts(view)}
+            sys.stderr.write(orjson.dumps(line).decode() + "\n")
+            return
+        console = Console(file=sys.stderr, stderr=True)
+        console.print(counts_table(view))
+        for said in top_reasons(view):
+            console.print(f"  {said}", highlight=False, markup=False)
+        console.print(f"Ledger: {path}", highlight=False, markup=False, soft_wrap=True)
+        for command in _next_steps(view, path):
+            console.print(command, highlight=False, markup=False, soft_wrap=True)
+
+
+def counts_table(view: View) -> Table:
+    """Return the counts of every step as a table."""
+    table = Table("step", "rows", *(status.value for status in Status))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for step in view.steps:
+        cells = (f"{step.counts[status]:,}" for status in Status)
+        table.add_row(step.name, f"{view.rows or 0:,}", *cells)
+    return table
+
+
+def _next_steps(view: View, path: Path) -> list[str]:
+    lines = []
+    if any(step.counts[Status.PENDING] for step in view.steps):
+        lines.append("Some rows are pending: run the same command again to continue.")
+    if any(step.counts[Status.FAILED] or step.counts[Status.REJECTED] for step in view.steps):
+        lines.append(
+            f"See which and why: bulk export {path} -o failed.csv --status failed,rejected --with-source"
+        )
+    if any(step.counts[Status.FAILED] for step in view.steps):
+        lines.append("Send the failed ones again: the same command with --retry failed")
+    return lines

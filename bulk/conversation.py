@@ -1,0 +1,286 @@
+"""What is said between a batch of records and a destination, with no I/O in it.
+
+A conversation is a generator. It yields what it wants done and is sent what came of it:
+
+    yield Request(...)        -> Response, or Lost when no usable answer is to be had
+    yield Wait(seconds)       -> None; holds neither a slot nor the rate
+    yield Settle(verdicts)    -> None; committed to the ledger at once
+    yield Remember(data)      -> None; durable before the conversation continues, handed back on resume
+    yield Split()             -> never resumed; each half becomes a conversation of its own
+
+It ends when every record of its batch is settled. The runner does the pacing, the sending and the
+retrying; so the same conversations run against a server, a simulation or a list in a test.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import polars as pl
+
+ROW = "__row__"
+"""Column of row numbers (UInt32, from 1) in every frame of records."""
+KEY = "__key__"
+"""Column of normalised keys (String)."""
+RECORD = "__record__"
+"""Column of records encoded as JSON (String)."""
+
+
+class Status(StrEnum):
+    """What became of one record in one step."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A settled status and why; shared by all records that settled alike."""
+
+    status: Status
+    reason: str = ""
+    http_status: int | None = None
+    error_code: str = ""
+    error_message: str = ""
+    request_id: str = ""
+    object_id: str = ""
+    verification: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Records ``start`` (included) to ``stop`` (excluded) of a batch, counted from 0, that settled alike."""
+
+    start: int
+    stop: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: HTTP method.
+        path: Percent-encoded path and query, appended to the destination's base URL; begins with ``/``.
+        body: The bytes to send, or None.
+        repeatable: Whether sending it a second time is harmless.
+        irreversible: Whether what it does can never be undone.
+        headers: More headers, beside the destination's own.
+    """
+
+    method: str
+    path: str
+    body: bytes | None = None
+    repeatable: bool = True
+    irreversible: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Response:
+    """One whole HTTP answer; header names are in lower case.
+
+    ``repeated`` says that an earlier try of the same request may have done the work already.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    repeated: bool = False
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, or None if it is not JSON (or nested beyond orjson's 1,024 levels)."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def request_id(self) -> str:
+        """What the server called this exchange, if it said so."""
+        return self.headers.get("x-request-id", "")[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No usable answer, and no more tries.
+
+    Attributes:
+        reason: A stable code: ``connection``, ``timeout``, ``broken_answer``, ``server_error``.
+        message: A sentence for people, without personal data.
+        http_status: The last status seen, if there was one.
+        processed: Whether the server may have done the work. False only if that is excluded.
+    """
+
+    reason: str
+    message: str
+    http_status: int | None = None
+    processed: bool = True
+
+
+Reply = Response | Lost
+
+
+class Meaning(StrEnum):
+    """What an answer means for the run."""
+
+    ANSWER = "answer"
+    """The conversation reads it."""
+    RETRY = "retry"
+    """The server is ill; the request may have been processed."""
+    THROTTLED = "throttled"
+    """The server asks for patience; the request was not processed."""
+    STOP = "stop"
+    """No request to this destination can succeed: bad credentials, wrong region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let ``seconds`` pass before going on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Record these outcomes."""
+
+    verdicts: Sequence[Settled]
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep ``data`` (JSON values) with the batch, durable before the conversation continues."""
+
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Give up on this batch as a whole, because of ``refusal``, and try its halves instead."""
+
+    refusal: Verdict
+
+
+Act = Request | Wait | Settle | Remember | Split
+Conversation = Generator[Act, Any, None]
+
+
+class Records:
+    """Mapped and encoded records in source order: ROW, KEY, RECORD and the fields an operation keeps.
+
+    Columns are turned into Python lists at most once, however many batches are cut from them.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self._lists: dict[str, list[Any]] = {}
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        """Row numbers."""
+        return self.frame[ROW].to_numpy()
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column as a list; all None if the step does not map it."""
+        if name not in self._lists:
+            known = name in self.frame.columns
+            self._lists[name] = self.frame[name].to_list() if known else [None] * len(self)
+        return self._lists[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A request's worth of records: ``records[start:stop]``.
+
+    ``memory`` holds what an earlier conversation over the same rows asked to remember, and
+    ``attempted`` whether an earlier run may have sent them already.
+    """
+
+    records: Records
+    start: int
+    stop: int
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    attempted: bool = False
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        """Row numbers, ascending."""
+        return self.records.rows[self.start : self.stop]
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of one field, one per record."""
+        return self.records.column(name)[self.start : self.stop]
+
+    def value(self, name: str, index: int = 0) -> Any:
+        """Return one field of one record."""
+        return self.records.column(name)[self.start + index]
+
+    def joined(self) -> str:
+        """Return the records as JSON, separated by commas."""
+        return ",".join(self.column(RECORD))
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Return the records ``start`` to ``stop`` of this batch as a batch."""
+        return replace(self, start=self.start + start, stop=self.start + stop)
+
+    def after_attempt(self) -> "Batch":
+        """Return this batch, marked as perhaps sent by an earlier run."""
+        return replace(self, attempted=True)
+
+    def settle(self, verdict: Verdict) -> Settle:
+        """Settle every record alike."""
+        return Settle((Settled(0, len(self), verdict),))
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """Cut a batch in two: the fixed binary tree that splitting follows."""
+    middle = (len(batch) + 1) // 2
+    return batch.part(0, middle), batch.part(middle, len(batch))
+
+
+def lost_verdict(request: Request, lost: Lost) -> Verdict:
+    """Say what a lost answer makes of the records that were sent."""
+    doubtful = lost.processed and not request.repeatable
+    return Verdict(
+        Status.UNKNOWN if doubtful else Status.FAILED,
+        reason=lost.reason,
+        http_status=lost.http_status,
+        error_message=lost.message,
+    )
+
+
+RequestOf = Callable[[Batch], Request]
+OutcomesOf = Callable[[Batch, Response], Sequence[Settled] | Split]
+
+
+def one_request(request: RequestOf, outcomes: OutcomesOf) -> Callable[[Batch], Conversation]:
+    """Wrap a pair of plain functions into the conversation of a one-request operation."""
+
+    def converse(batch: Batch) -> Conversation:
+        asked = request(batch)
+        reply: Reply = yield asked
+        if isinstance(reply, Lost):
+            yield batch.settle(lost_verdict(asked, reply))
+            return
+        answer = outcomes(batch, reply)
+        yield answer if isinstance(answer, Split) else Settle(answer)
+
+    return converse

@@ -1,0 +1,11 @@
+"""What each system can do, as data and pure functions."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bulk.destinations.customerly import CUSTOMERLY
+from bulk.destinations.system import System
+
+SYSTEMS: Mapping[str, System] = MappingProxyType({system.name: system for system in (CUSTOMERLY,)})
+
+__all__ = ["SYSTEMS", "System"]

@@ -1,0 +1,35 @@
+"""Delete users and leads, one request each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bulk.conversation import Batch, Conversation, Request, Response, Settled, Verdict, one_request
+from bulk.destinations.customerly.answers import (
+    accepted,
+    encoded,
+    is_success,
+    not_found,
+    refusal,
+    says_absent,
+)
+
+
+def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Any], Conversation]:
+    """Return the conversation that deletes by the first of ``identifiers`` the record has, only by that."""
+
+    def request(batch: Batch) -> Request:
+        name = next(name for name in identifiers if batch.value(name))
+        return Request("DELETE", f"{path}?{name}={encoded(str(batch.value(name)))}", irreversible=True)
+
+    def outcomes(batch: Batch, response: Response) -> list[Settled]:
+        return [Settled(0, 1, _verdict(batch, response))]
+
+    converse = one_request(request, outcomes)
+    return lambda batch, _settings: converse(batch)
+
+
+def _verdict(batch: Batch, response: Response) -> Verdict:
+    if says_absent(response):
+        ours = response.repeated or batch.attempted
+        return accepted(response, reason="gone") if ours else not_found(response)
+    return accepted(response) if is_success(response) else refusal(response)

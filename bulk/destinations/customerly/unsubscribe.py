@@ -1,0 +1,103 @@
+"""Unsubscribe users, and read back that it took effect: the two documented endpoints disagree."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import orjson
+
+from bulk.conversation import (
+    Act,
+    Batch,
+    Conversation,
+    Lost,
+    Reply,
+    Request,
+    Response,
+    Status,
+    Verdict,
+    lost_verdict,
+)
+from bulk.destinations.customerly.answers import (
+    accepted,
+    contact,
+    encoded,
+    is_success,
+    look_up,
+    not_found,
+    refusal,
+    says_absent,
+)
+from bulk.destinations.customerly.settings import CustomerlySettings
+
+
+def unsubscribe(batch: Batch, settings: CustomerlySettings) -> Conversation:
+    """Look up what the endpoint wants and the record lacks, unsubscribe, read back."""
+    person = {name: str(batch.value(name)) for name in ("user_id", "email") if batch.value(name)}
+    if not settings.wants <= person.keys():
+        found = yield from _ask(batch, _find(person))
+        if found is None:
+            return
+        shown = contact(found) or {}
+        if is_unsubscribed(shown):
+            yield batch.settle(accepted(found, reason="already"))
+            return
+        person |= _identifiers(shown, settings)
+    if not settings.wants <= person.keys():
+        message = f"the account shows no {' or '.join(sorted(settings.wants - person.keys()))} for this user"
+        yield batch.settle(Verdict(Status.FAILED, reason="missing_id", error_message=message))
+        return
+    done = yield from _ask(batch, unsubscribing(person, settings))
+    if done is None:
+        return
+    read = yield from _ask(
+        batch, _find({name: str(batch.value(name)) for name in person if batch.value(name)})
+    )
+    if read is not None:
+        yield batch.settle(_seen(read))
+
+
+def _ask(batch: Batch, request: Request) -> Generator[Act, Any, Response | None]:
+    """Send one request; return its answer, or None after settling the record because there is no good one."""
+    reply: Reply = yield request
+    if isinstance(reply, Lost):
+        yield batch.settle(lost_verdict(request, reply))
+    elif says_absent(reply):
+        yield batch.settle(not_found(reply))
+    elif not is_success(reply):
+        yield batch.settle(refusal(reply))
+    else:
+        return reply
+    return None
+
+
+def _find(person: Mapping[str, str]) -> Request:
+    name = "user_id" if "user_id" in person else "email"
+    return look_up("/users", name, person[name])
+
+
+def _identifiers(shown: Mapping[str, Any], settings: CustomerlySettings) -> dict[str, str]:
+    found = {"user_id": shown.get(settings.unsubscribe_id), "email": shown.get("email")}
+    return {name: str(value) for name, value in found.items() if value and str(value) not in {".", ".."}}
+
+
+def unsubscribing(person: Mapping[str, str], settings: CustomerlySettings) -> Request:
+    """Return the request: the identifier in the path, or the e-mail in the body, as the setting has it."""
+    path = settings.unsubscribe_path
+    for name in settings.wants:
+        path = path.replace(f"{{{name}}}", encoded(person[name]))
+    if "{" in settings.unsubscribe_path:
+        return Request("POST", path)
+    return Request("POST", path, orjson.dumps({"email": person["email"], "unsubscribe": 1}))
+
+
+def is_unsubscribed(shown: Mapping[str, Any]) -> bool:
+    """Tell whether a contact's ``unsubscribe`` is set; no other field says it."""
+    return str(shown.get("unsubscribe")).lower() in {"1", "true"}
+
+
+def _seen(response: Response) -> Verdict:
+    shown = contact(response)
+    if shown is not None and is_unsubscribed(shown):
+        return accepted(response)
+    message = "the request was accepted, but the account still shows the user as subscribed"
+    return Verdict(Status.FAILED, "no_effect", response.status, "", message, response.request_id)

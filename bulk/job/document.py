@@ -1,0 +1,158 @@
+"""YAML 1.2 text as plain values that remember their lines."""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.tokens import TagToken
+
+from bulk.errors import JobError
+
+MOST_NODES = 100_000
+"""Nodes after aliases are expanded: far beyond any honest job, far below what hurts."""
+LARGEST_TEXT = 4_000_000
+
+_BARE_EXPRESSION = re.compile(
+    r"(?P<before>\{\s*expr:[ \t]+)(?P<expression>[^'\"\s|>].*?)"
+    r"(?P<after>(?:,\s*(?:as|split|format|timezone):[^,{}]*)*\s*\}[ \t]*(?:#.*)?)$",
+    re.MULTILINE,
+)
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file: its value, and the line of each value by path."""
+
+    name: str
+    value: Any
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int:
+        """Return the line of the nearest enclosing value that stands in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def problem(self, path: Path, message: str, at: Path | None = None) -> str:
+        """Say in one line what is wrong at ``path``; ``at`` names the line if it is another's."""
+        where = dotted(path)
+        return f"{self.name}:{self.line(path if at is None else at)}: {where}{': ' if where else ''}{message}"
+
+
+def dotted(path: Path) -> str:
+    """Write a path as people do: ``steps[0].fields``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+class _Builder:
+    """Turns nodes into values; aliases may repeat a node, so nodes are counted as they are expanded."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Path, int] = {}
+        self.problems: list[str] = []
+        self.nodes = 0
+
+    def build(self, node: Node, path: Path) -> Any:
+        self.nodes += 1
+        if self.nodes > MOST_NODES:
+            raise JobError([f"{self.name}: too many values (aliases repeat them?)"])
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return _scalar(str(node.tag), str(node.value))
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                self.problems.append(f"{self.name}:{line}: {dotted(path)}: a key must be plain text")
+                continue
+            key = str(key_node.value)
+            if key in values:
+                self.problems.append(f"{self.name}:{line}: {dotted(path)}: the key {key!r} stands here twice")
+            self.lines[(*path, key)] = line
+            values[key] = self.build(value_node, (*path, key))
+        return values
+
+
+def _scalar(tag: str, text: str) -> Any:
+    kind = tag.rpartition(":")[2]
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int":
+        return (
+            int(text.replace("_", ""), 0)
+            if text.lstrip("+-").startswith("0") and len(text) > 1
+            else int(text)
+        )
+    if kind == "float":
+        return float(
+            text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").replace(".NaN", "nan")
+        )
+    return text
+
+
+def _compose(text: str, name: str) -> Node | None:
+    """Parse into nodes; an expression in braces may lack the quotes that YAML wants for its commas."""
+    try:
+        return _composed(text, name)
+    except MarkedYAMLError:
+        quoted = _BARE_EXPRESSION.sub(_quote, text)
+        if quoted == text:
+            raise
+        with contextlib.suppress(MarkedYAMLError):
+            return _composed(quoted, name)
+        raise
+
+
+def _composed(text: str, name: str) -> Node | None:
+    for token in YAML(typ="safe", pure=True).scan(text):
+        if isinstance(token, TagToken):
+            raise JobError([f"{name}:{token.start_mark.line + 1}: YAML tags (!…) are not allowed"])
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+def _quote(match: re.Match[str]) -> str:
+    expression = match["expression"].replace("'", "''")
+    return f"{match['before']}'{expression}'{match['after']}"
+
+
+def parse_document(text: str, name: str) -> Document:
+    """Parse one YAML document.
+
+    Raises:
+        JobError: It is not YAML, holds tags, or repeats keys.
+    """
+    if len(text) > LARGEST_TEXT:
+        raise JobError([f"{name}: this is no job file: it is larger than {LARGEST_TEXT:,} characters"])
+    builder = _Builder(name)
+    try:
+        node = _compose(text, name)
+        value = builder.build(node, ()) if node is not None else None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise JobError([f"{name}:{line}: not valid YAML: {error.problem or error.context}"]) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise JobError([f"{name}: not valid YAML ({type(error).__name__})"]) from None
+    if builder.problems:
+        raise JobError(builder.problems)
+    if not isinstance(value, dict):
+        raise JobError([f"{name}: a job file holds keys such as name, source, destinations and steps"])
+    return Document(name, value, builder.lines)

@@ -1,0 +1,70 @@
+"""Read a job file: parse, lay settings over it, fill in the environment, check, resolve."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+
+from pydantic import ValidationError
+
+from bulk.errors import JobError, suggestion
+from bulk.job.document import parse_document
+from bulk.job.environment import fill
+from bulk.job.mistakes import sentence
+from bulk.job.model import JobFile
+from bulk.job.resolve import Job, Resolver
+from bulk.job.settings import lay_over
+
+
+def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str] = ()) -> Job:
+    """Read and check a job file.
+
+    Args:
+        path: The file.
+        environ: Where ``${NAME}`` is looked up.
+        settings: ``dotted.path=value`` each, laid over the file.
+
+    Raises:
+        JobError: With every mistake that the file alone shows.
+        UsageError: A setting leads nowhere.
+    """
+    document = parse_document(_text(path), path.name)
+    for setting in settings:
+        lay_over(document.value, setting)
+    value, missing = fill(document.value, environ)
+    problems = [document.problem(place, message) for place, message in missing]
+    try:
+        file = JobFile.model_validate(value)
+    except ValidationError as error:
+        problems += [
+            sentence(document, item) for item in error.errors(include_url=False, include_input=False)
+        ]
+        raise _mistakes(problems) from None
+    resolver = Resolver(document)
+    job = resolver.job(file, path.parent)
+    problems += resolver.problems
+    if job is None or problems:
+        raise _mistakes(problems)
+    return job
+
+
+def _mistakes(problems: Sequence[str]) -> JobError:
+    return JobError(sorted(dict.fromkeys(problems), key=_line_of))
+
+
+def _line_of(problem: str) -> int:
+    match = re.match(r"[^:]*:(\d+):", problem)
+    return int(match[1]) if match else 0
+
+
+def _text(path: FilePath) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise JobError([f"{path}: there is no such job file{suggestion(path.name, beside)}"]) from None
+    except IsADirectoryError:
+        raise JobError([f"{path}: this is a folder; name a job file in it"]) from None
+    except UnicodeDecodeError:
+        raise JobError([f"{path}: a job file is text in UTF-8; this is not"]) from None
+    except OSError as error:
+        raise JobError([f"{path}: cannot be read ({error.strerror})"]) from None

@@ -1,0 +1,63 @@
+"""Pydantic's errors as sentences of ours: where, what was expected, the nearest right name; never a value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from bulk.errors import suggestion
+from bulk.job import model
+from bulk.job.document import Document, Path
+
+_KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
+    ((), model.JobFile),
+    (("source",), model.Source),
+    (("source", "database"), model.Database),
+    (("destinations", str, "retry"), model.Retry),
+    (("steps", int), model.Step),
+    (("guards",), model.Guards),
+    (("ledger",), model.Ledger),
+)
+_NAME_RULE = "expected lower-case letters, digits, dots, dashes and underscores, at most 64"
+
+
+def sentence(document: Document, error: Mapping[str, Any]) -> str:
+    """Say one pydantic error in one line."""
+    path, kind = _place(error["loc"]), error["type"]
+    if kind == "extra_forbidden":
+        name = str(path[-1])
+        known = suggestion(name, _known_keys(path[:-1]))
+        return document.problem(path[:-1], f'unknown key "{name}"{known}', at=path)
+    if kind == "missing":
+        return document.problem(path[:-1], f'"{path[-1]}" is missing')
+    if kind == "string_pattern_mismatch":
+        return document.problem(path, _NAME_RULE)
+    if kind == "literal_error":
+        return document.problem(path, f"expected one of {error['ctx']['expected']}")
+    if kind == "value_error":
+        return document.problem(path, str(error["ctx"]["error"]))
+    message = str(error["msg"]).replace("Input should be", "expected")
+    return document.problem(path, message[:1].lower() + message[1:])
+
+
+def _place(loc: tuple[str | int, ...]) -> Path:
+    """Return where an error stands in the file: pydantic's path without the names of union members."""
+    path: Path = ()
+    for part in loc:
+        may_be_tag = "fields" in path[:-1] or path == ("source", "key")
+        if may_be_tag and part in model.FIELD_TAGS and path[-1] != "fields":
+            continue
+        path = (*path, part)
+    return path
+
+
+def _known_keys(path: Path) -> list[str]:
+    """Return the keys that may stand below ``path``."""
+    for pattern, part in _KEYS:
+        if len(pattern) == len(path) and all(map(_fits, path, pattern)):
+            return [item.alias or name for name, item in part.model_fields.items()]
+    return ["column", "expr", "value", "as", "split", "format", "timezone"]
+
+
+def _fits(here: str | int, want: str | type) -> bool:
+    return isinstance(here, want) if isinstance(want, type) else here == want

@@ -1,0 +1,266 @@
+"""The job file as pydantic models: the contract's keys, their types and defaults."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import TypeAliasType
+
+from bulk.job.units import parse_duration, parse_share
+from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
+from bulk.pacing import Rate, parse_rate
+from bulk.retry import RetryPolicy
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["30s", "15m", "26h"]}),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["5%", 0.05]}),
+]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Duplicates = Literal["keep_last", "keep_first", "keep_all"]
+
+
+class Part(BaseModel):
+    """A part of the job: unknown keys are mistakes."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+
+class Shaped(Part):
+    """What may be done with a value once it is read."""
+
+    as_: Conversion | None = Field(default=None, alias="as", description="Convert the text to this type.")
+    split: str | None = Field(
+        default=None, min_length=1, description="Cut the text into a list at this separator."
+    )
+    format: str | None = Field(default=None, description="strptime format of a date, e.g. %d/%m/%Y %H:%M.")
+    timezone: str | None = Field(
+        default=None, description="Zone of dates without an offset, e.g. Europe/Rome."
+    )
+
+    def shaping(self) -> Shaping:
+        """Return it in the words of the mapping."""
+        return Shaping(self.as_, self.split, self.format, self.timezone)
+
+
+class ColumnField(Shaped):
+    """A source column, converted or split."""
+
+    column: str
+
+    def spec(self) -> Column:
+        """Return it in the words of the mapping."""
+        return Column(self.column, self.shaping())
+
+
+class ExprField(Shaped):
+    """A row-wise polars SQL expression over source columns."""
+
+    expr: str
+
+    def spec(self) -> Expression:
+        """Return it in the words of the mapping."""
+        return Expression(self.expr, self.shaping())
+
+
+class ValueField(Part):
+    """The same value for every record."""
+
+    value: Any
+
+
+_SHAPES = ("column", "expr", "value")
+
+
+def _shape(given: object) -> str:
+    """Tell which form of field this is; a mapping that names no single origin is an object of members."""
+    if isinstance(given, ColumnField | ExprField | ValueField):
+        return type(given).__name__.removesuffix("Field").lower()
+    if not isinstance(given, Mapping):
+        return "name"
+    named = [shape for shape in _SHAPES if shape in given]
+    if len(named) != 1:
+        return "nested"
+    origin = given[named[0]]
+    is_member = isinstance(origin, Mapping) and _shape(origin) != "nested"
+    return "nested" if is_member or (named[0] != "value" and not isinstance(origin, str)) else named[0]
+
+
+FieldModel = TypeAliasType(  # type: ignore[misc]  # refers to itself
+    "FieldModel",
+    Annotated[
+        Annotated[str, Tag("name")]
+        | Annotated[ColumnField, Tag("column")]
+        | Annotated[ExprField, Tag("expr")]
+        | Annotated[ValueField, Tag("value")]
+        | Annotated[dict[str, "FieldModel"], Tag("nested")],  # type: ignore[misc]  # as above
+        Discriminator(_shape),
+    ],
+)
+KeyModel = Annotated[
+    Annotated[str, Tag("name")] | Annotated[ColumnField, Tag("column")] | Annotated[ExprField, Tag("expr")],
+    Discriminator(_shape),
+]
+FIELD_TAGS = frozenset(("name", "column", "expr", "value", "nested"))
+
+
+def field_spec(given: Any) -> FieldSpec:
+    """Return one field of a job in the words of the mapping."""
+    if isinstance(given, str):
+        return Column(given)
+    if isinstance(given, ValueField):
+        return Constant(given.value)
+    if isinstance(given, dict):
+        return Nested({name: field_spec(member) for name, member in given.items()})
+    spec: FieldSpec = given.spec()
+    return spec
+
+
+class Database(Part):
+    """A query whose result is the source."""
+
+    uri: str
+    query: str
+
+
+class Source(Part):
+    """Where rows come from, and what belongs to the row whatever is done with it."""
+
+    path: str | list[str] | None = None
+    format: Literal["csv", "tsv", "ndjson", "parquet", "ipc", "excel", "lines"] | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    null_values: list[str] = [""]
+    where: str | None = None
+    opted_out: str | None = None
+    key: KeyModel | None = None
+    duplicates: Duplicates | None = None
+    database: Database | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if (self.path is None) == (self.database is None):
+            raise ValueError("give either path or database")
+        return self
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path or paths, as a tuple."""
+        if self.path is None:
+            return ()
+        return (self.path,) if isinstance(self.path, str) else tuple(self.path)
+
+
+class Retry(Part):
+    """How long to try."""
+
+    attempts: int = Field(default=8, ge=1, le=100)
+    max_elapsed: Duration = 900.0
+
+    def policy(self) -> RetryPolicy:
+        """Return it in the words of the retry stage."""
+        return RetryPolicy(attempts=self.attempts, max_elapsed=self.max_elapsed)
+
+
+def _rate(given: Any) -> Rate:
+    return given if isinstance(given, Rate) else parse_rate(str(given))
+
+
+class Destination(BaseModel):
+    """One account in one system; keys beyond these are the system's own settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, arbitrary_types_allowed=True)
+
+    system: str | None = None
+    base_url: str | None = None
+    auth: dict[str, str] = {}
+    rate: Annotated[
+        Rate | None,
+        BeforeValidator(lambda given: None if given is None else _rate(given)),
+        WithJsonSchema({"type": "string", "examples": ["10/s", "300/min", "30/3s"]}),
+    ] = None
+    reserve: Share = 0.0
+    concurrency: int = Field(default=16, ge=1, le=1000)
+    timeout: Duration = 30.0
+    drain: Duration = 10.0
+    retry: Retry = Retry()
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, given: str | None) -> str | None:
+        if given is not None and not given.startswith(("http://", "https://")):
+            raise ValueError("expected a URL that begins with https://")
+        return given.rstrip("/") if given else given
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """The system's own settings, not yet checked."""
+        return dict(self.model_extra or {})
+
+
+class Step(Part):
+    """One operation applied to every record of the source, at one destination."""
+
+    name: Name | None = None
+    destination: str
+    operation: str
+    batch_size: int | None = Field(default=None, ge=1)
+    nulls: Literal["omit", "send"] = "omit"
+    where: str | None = None
+    duplicates: Duplicates | None = None
+    opted_out: Literal["exclude", "include", "only"] | None = None
+    fields: dict[str, FieldModel]
+
+    @property
+    def label(self) -> str:
+        """Its name; by default the operation."""
+        return self.name or self.operation
+
+    def specs(self) -> dict[str, FieldSpec]:
+        """Return its fields in the words of the mapping."""
+        return {name: field_spec(given) for name, given in self.fields.items()}
+
+
+class Guards(Part):
+    """Checks that refuse a run before harm is done."""
+
+    max_records: int | None = Field(default=None, ge=0)
+    min_records: int | None = Field(default=None, ge=0)
+    max_age: Duration | None = None
+    max_failure_rate: Share | None = None
+    canary: int = Field(default=0, ge=0)
+    tolerate: Share = 0.0
+
+
+class Ledger(Part):
+    """What the ledger keeps of a person."""
+
+    keys: Literal["plain", "hashed"] = "plain"
+
+
+class JobFile(Part):
+    """A job file."""
+
+    name: Name
+    source: Source
+    destinations: dict[str, Destination] = Field(min_length=1)
+    steps: list[Step] = Field(min_length=1)
+    guards: Guards = Guards()
+    ledger: Ledger = Ledger()

@@ -1,0 +1,52 @@
+"""``--set dotted.path=value``: values laid over a job file."""
+
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bulk.errors import UsageError
+
+
+def lay_over(job: dict[str, Any], setting: str) -> None:
+    """Change ``job`` in place as one ``dotted.path=value`` says.
+
+    Raises:
+        UsageError: The path leads nowhere.
+    """
+    where, equals, text = setting.partition("=")
+    parts: list[str] = re.findall(r"[^.\[\]]+", where)
+    if not equals or not parts:
+        raise UsageError("--set wants dotted.path=value, such as destinations.customerly.rate=50/s")
+    target: Any = job
+    for part in parts[:-1]:
+        target = _enter(target, part, where)
+    if isinstance(target, list):
+        target[_index(target, parts[-1], where)] = _value(text)
+    else:
+        target[parts[-1]] = _value(text)
+
+
+def _value(text: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text) if text else None
+    except YAMLError:
+        return text
+
+
+def _enter(target: Any, part: str, where: str) -> Any:
+    if isinstance(target, list):
+        return target[_index(target, part, where)]
+    inner = target.get(part)
+    if inner is None:
+        inner = target[part] = {}
+    if not isinstance(inner, dict | list):
+        raise UsageError(f"--set {where}: {part!r} holds a single value, there is nothing below it")
+    return inner
+
+
+def _index(target: list[Any], part: str, where: str) -> int:
+    if not part.isdigit() or int(part) >= len(target):
+        raise UsageError(f"--set {where}: expected a number from 0 to {len(target) - 1}, not {part!r}")
+    return int(part)

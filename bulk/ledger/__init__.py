@@ -1,0 +1,7 @@
+"""The SQLite file from which exactly one current outcome per row and step can be read."""
+
+from bulk.ledger.board import Board
+from bulk.ledger.entries import Entry
+from bulk.ledger.ledger import Intent, Ledger, Memory, PassFacts
+
+__all__ = ["Board", "Entry", "Intent", "Ledger", "Memory", "PassFacts"]

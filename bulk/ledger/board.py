@@ -1,0 +1,93 @@
+"""The current status of every row in one step, as arrays folded from the ledger."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from bulk.conversation import Status
+
+CODES: tuple[Status, ...] = (
+    Status.PENDING,
+    Status.SUCCEEDED,
+    Status.FAILED,
+    Status.REJECTED,
+    Status.SKIPPED,
+    Status.UNKNOWN,
+)
+CODE = {status: code for code, status in enumerate(CODES)}
+EARLIER_STEP = len(CODES)
+"""Code of rows that are skipped only because an earlier step failed; they may be sent after all."""
+Rows = npt.NDArray[np.uint32]
+Mask = npt.NDArray[np.bool_]
+
+
+class Board:
+    """Statuses of the rows 1 to ``rows`` in one step: two bytes a row.
+
+    ``told`` marks the rows that the plan does not send; entries never speak of them.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.told: Mask = np.zeros(rows, dtype=np.bool_)
+        self.codes: npt.NDArray[np.uint8] = np.zeros(rows, dtype=np.uint8)
+        self._counts = np.zeros(len(CODES) + 1, dtype=np.int64)
+        self._counts[0] = rows
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """Rows by status; they sum up to all rows."""
+        counts = {status: int(self._counts[code]) for status, code in CODE.items()}
+        counts[Status.SKIPPED] += int(self._counts[EARLIER_STEP])
+        return counts
+
+    @property
+    def sendable(self) -> int:
+        """How many rows the plan sends."""
+        return int(self.told.size - np.count_nonzero(self.told))
+
+    def tell(self, rows: Rows, codes: npt.NDArray[np.uint8]) -> None:
+        """Note what the plan told single rows, as codes of statuses."""
+        index = rows.astype(np.int64) - 1
+        self._recount(self.codes[index], codes)
+        self.told[index] = True
+        self.codes[index] = codes
+
+    def settle(self, first_row: int, last_row: int, status: Status, reason: str = "") -> None:
+        """Note what became of the rows in a range that were to be sent."""
+        code = EARLIER_STEP if reason == "earlier_step" else CODE[status]
+        segment = self.codes[first_row - 1 : last_row]
+        if first_row == last_row:
+            self._counts[segment[0]] -= 1
+            self._counts[code] += 1
+            segment[0] = code
+            return
+        sent = ~self.told[first_row - 1 : last_row]
+        before = segment[sent]
+        self._counts -= np.bincount(before, minlength=len(CODES) + 1)
+        self._counts[code] += before.size
+        segment[sent] = code
+
+    def _recount(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> None:
+        self._counts -= np.bincount(before, minlength=len(CODES) + 1)
+        self._counts += np.bincount(after, minlength=len(CODES) + 1)
+
+    def spans(self, first_row: int, last_row: int, count: int) -> bool:
+        """Tell whether ``count`` rows are all that the plan sends from ``first_row`` to ``last_row``."""
+        return last_row - first_row + 1 - int(np.count_nonzero(self.told[first_row - 1 : last_row])) == count
+
+    def runs(self, rows: Rows) -> list[tuple[int, int]]:
+        """Return ranges that hold the ascending ``rows`` and no other row that the plan sends."""
+        if len(rows) == 0:
+            return []
+        first, last = int(rows[0]), int(rows[-1])
+        if self.spans(first, last, len(rows)):
+            return [(first, last)]
+        ordinals = np.cumsum(~self.told[first - 1 : last])[rows.astype(np.int64) - first]
+        breaks = np.flatnonzero(np.diff(ordinals) != 1) + 1
+        starts, ends = np.concatenate(([0], breaks)), np.concatenate((breaks, [len(rows)]))
+        return [(int(rows[start]), int(rows[end - 1])) for start, end in zip(starts, ends, strict=True)]
+
+    def having(self, rows: Rows, codes: Iterable[int]) -> Mask:
+        """Mark which of ``rows`` have one of ``codes``."""
+        return np.isin(self.codes[rows.astype(np.int64) - 1], np.fromiter(codes, dtype=np.uint8))

@@ -1,0 +1,55 @@
+"""Outcomes as ledger entries: rows that settled alike share one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bulk.conversation import Verdict
+from bulk.ledger.board import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of the rows from ``first_row`` to ``last_row`` that ``step`` was to send.
+
+    Times are unix seconds; rows that share an entry share the earliest and the latest of theirs.
+    """
+
+    step: int
+    first_row: int
+    last_row: int
+    verdict: Verdict
+    attempts: int
+    first_sent_at: float | None
+    finished_at: float
+
+
+def coalesce(entries: Iterable[Entry], boards: list[Board]) -> list[Entry]:
+    """Merge neighbours that settled alike; the order of entries about the same row is kept."""
+    merged: list[Entry] = []
+    for entry in sorted(entries, key=lambda entry: (entry.step, entry.first_row)):
+        last = merged[-1] if merged else None
+        if last is not None and _alike(last, entry) and _adjacent(last, entry, boards[entry.step]):
+            merged[-1] = _merge(last, entry)
+        else:
+            merged.append(entry)
+    return merged
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    return one.step == other.step and one.verdict == other.verdict and one.attempts == other.attempts
+
+
+def _adjacent(one: Entry, other: Entry, board: Board) -> bool:
+    """Tell whether the plan sends no row between the two."""
+    between = (one.last_row + 1, other.first_row - 1)
+    return other.first_row > one.last_row and (between[1] < between[0] or board.spans(*between, 0))
+
+
+def _merge(one: Entry, other: Entry) -> Entry:
+    sent = [at for at in (one.first_sent_at, other.first_sent_at) if at is not None]
+    return replace(
+        one,
+        last_row=other.last_row,
+        first_sent_at=min(sent, default=None),
+        finished_at=max(one.finished_at, other.finished_at),
+    )

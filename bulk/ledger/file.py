@@ -1,0 +1,121 @@
+"""The ledger as a file: created private, known by its header, held by at most one run."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bulk.errors import HeldError, LedgerError, StoppedError
+from bulk.ledger.schema import APPLICATION_ID, TABLES, VERSION
+
+_HEADER = 100
+_MAGIC = b"SQLite format 3\x00"
+
+
+def is_ledger(path: Path) -> bool:
+    """Tell whether a file is one of ours, by its header alone.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger cannot be read ({error.strerror})") from None
+    return header.startswith(_MAGIC) and int.from_bytes(header[68:72], "big") == APPLICATION_ID
+
+
+def check_ours(path: Path) -> None:
+    """Refuse a file that is not a ledger; it is never touched.
+
+    Raises:
+        LedgerError: There is no such file, or it is something else.
+    """
+    if not path.exists():
+        raise LedgerError(f"{path}: there is no such ledger")
+    if not is_ledger(path):
+        raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into sentences: a full disk stops the run, damage refuses it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code in {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY"} or code.startswith(
+            "SQLITE_IOERR"
+        ):
+            raise StoppedError(
+                f"{path}: the ledger cannot be written ({code}); mend the disk, then run the command again"
+            ) from None
+        raise LedgerError(
+            f"{path}: the ledger is damaged ({code or type(error).__name__}); restore it from a backup"
+        ) from None
+
+
+class Hold:
+    """The right to write a ledger: a kernel lock that ends with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = _open_private(path)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise HeldError(f"{path}: another run holds this ledger; wait for it, or stop it first") from None
+
+    def release(self) -> None:
+        """Give the right up; only after SQLite has closed the file."""
+        os.close(self._descriptor)
+
+
+def _open_private(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger cannot be opened for writing ({error.strerror})") from None
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a ledger that is held for writing; create its tables if it is new."""
+    if path.stat().st_size and not is_ledger(path):
+        raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with translated(path):
+        if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            _create(connection)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if version != VERSION:
+        raise LedgerError(f"{path}: the ledger was written by another version of bulk (format {version})")
+    if problem != "ok":
+        raise LedgerError(f"{path}: the ledger is damaged; restore it from a backup")
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Make the tables in one transaction, not in the WAL: the file's header must name us at once."""
+    marks = f"PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={VERSION};"
+    connection.executescript(f"BEGIN;{marks}{TABLES}COMMIT;")
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a ledger for reading only, also while a run writes it.
+
+    Raises:
+        LedgerError: It is missing, not ours, or damaged.
+    """
+    check_ours(path)
+    with translated(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        raise LedgerError(f"{path}: the ledger was written by another version of bulk (format {version})")
+    return connection

@@ -1,0 +1,290 @@
+"""A ledger held for writing by one run."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+
+from bulk.conversation import ROW, Status
+from bulk.errors import LedgerError
+from bulk.ledger.board import Board, Mask
+from bulk.ledger.columns import KEYS, STATUS, TOLD, packed, status_codes, unpacked
+from bulk.ledger.entries import Entry, coalesce
+from bulk.ledger.file import Hold, connect, translated
+
+_ENTRY = """INSERT INTO entries (pass, step, run, first_row, last_row, status, reason, http_status,
+error_code, error_message, attempts, request_id, object_id, verification, first_sent_at, finished_at)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at) VALUES (?,?,?,?,?,?)"
+_MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """What identifies a pass.
+
+    Attributes:
+        job: The job's name.
+        digest: Fingerprint of the job.
+        fingerprint: Fingerprint of the source.
+        source: How to read the source again, without secrets.
+        steps: Name, destination and operation of each step.
+    """
+
+    job: str
+    digest: str
+    fingerprint: str
+    source: Mapping[str, Any]
+    steps: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Rows whose request is about to be sent and must not be repeated blindly."""
+
+    step: int
+    first_row: int
+    last_row: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a conversation asked to remember about its rows."""
+
+    step: int
+    first_row: int
+    last_row: int
+    data: Mapping[str, Any]
+
+
+class Ledger:
+    """The ledger of a job, open for writing; one at a time, held by a kernel lock.
+
+    All methods are synchronous and meant for one thread. ``boards`` holds the current pass, one per step.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hold = Hold(path)
+        try:
+            self._connection = connect(path)
+        except BaseException:
+            self._hold.release()
+            raise
+        self.number = 0
+        self.run = 0
+        self.rows: int | None = None
+        self.boards: list[Board] = []
+        self.facts = PassFacts("", "", "", {}, ())
+
+    def close(self) -> None:
+        """Close the file, then give up the hold on it."""
+        with translated(self.path):
+            self._connection.close()
+        self._hold.release()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _query(self, sql: str, *values: Any) -> list[Any]:
+        with translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def settle_fact(self, name: str, value: str) -> None:
+        """Write a fact of the whole ledger once; refuse another value for it.
+
+        Raises:
+            LedgerError: The ledger was made with another value.
+        """
+        found = self._query("SELECT value FROM facts WHERE name = ?", name)
+        if found and found[0][0] != value:
+            raise LedgerError(f"{self.path}: this ledger was made with another {name}")
+        if not found:
+            with self._transaction() as connection:
+                connection.execute("INSERT INTO facts VALUES (?, ?)", (name, value))
+
+    def last_pass(self) -> PassFacts | None:
+        """Return the facts of the last pass and make it the current one; None if there is none."""
+        found = self._query(
+            "SELECT pass, job, digest, fingerprint, source, rows FROM passes ORDER BY pass DESC LIMIT 1"
+        )
+        if not found:
+            return None
+        self.number, job, digest, fingerprint, source, self.rows = found[0]
+        steps = self._query(
+            "SELECT name, destination, operation FROM steps WHERE pass = ? ORDER BY step", self.number
+        )
+        self._load(len(steps))
+        self.facts = PassFacts(job, digest, fingerprint, orjson.loads(source), steps)
+        return self.facts
+
+    def begin_pass(self, facts: PassFacts, now: float) -> None:
+        """Begin a new pass; ``rows`` is unknown until ``end_reading``."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO passes (job, digest, fingerprint, source, started_at) VALUES (?,?,?,?,?)",
+                (facts.job, facts.digest, facts.fingerprint, orjson.dumps(facts.source).decode(), now),
+            )
+            self.number = int(cursor.lastrowid or 0)
+            connection.executemany(
+                "INSERT INTO steps VALUES (?,?,?,?,?)",
+                [(self.number, index, *step) for index, step in enumerate(facts.steps)],
+            )
+        self.facts, self.rows, self.boards = facts, None, []
+
+    def drop_pass(self) -> None:
+        """Drop the current pass, of which nothing was sent: its reading broke off, or it was refused."""
+        with self._transaction() as connection:
+            for table in ("keys", "told", "steps", "passes"):
+                connection.execute(f"DELETE FROM {table} WHERE pass = ?", (self.number,))  # noqa: S608 - fixed names
+        self.number, self.rows, self.boards = 0, None, []
+
+    def write_keys(self, frame: pl.DataFrame) -> None:
+        """Keep the keys of a chunk of rows (columns ROW, KEY), told or not."""
+        if frame.is_empty():
+            return
+        body = packed(frame.select(KEYS.names()))
+        ends = (frame[ROW][0], frame[ROW][-1])
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO keys VALUES (?,?,?,?)", (self.number, *ends, body))
+
+    def write_told(self, step: int, frame: pl.DataFrame) -> None:
+        """Keep what the plan told single rows (columns of ``TOLD``, ascending rows)."""
+        if frame.is_empty():
+            return
+        values = (self.number, step, frame[ROW][0], packed(frame.select(TOLD.names())))
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO told VALUES (?,?,?,?)", values)
+
+    def end_reading(self, rows: int, now: float) -> None:
+        """Fix the number of rows: the pre-pass is complete."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE passes SET rows = ?, read_at = ? WHERE pass = ?", (rows, now, self.number)
+            )
+        self.rows = rows
+        self._load(int(self._query("SELECT count(*) FROM steps WHERE pass = ?", self.number)[0][0]))
+
+    def _load(self, steps: int) -> None:
+        """Fold the current pass into boards."""
+        self.boards = [Board(self.rows or 0) for _ in range(steps)]
+        if self.rows is None:
+            return
+        for step, board in enumerate(self.boards):
+            fold(self._connection, self.path, self.number, step, board)
+
+    def begin_run(self, now: float, facts: Mapping[str, Any]) -> None:
+        """Note that a run begins."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (pass, started_at, facts) VALUES (?,?,?)",
+                (self.number, now, orjson.dumps(facts).decode()),
+            )
+            self.run = int(cursor.lastrowid or 0)
+
+    def end_run(self, now: float, exit_code: int) -> None:
+        """Note how the run ended."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE runs SET ended_at = ?, exit_code = ? WHERE run = ?", (now, exit_code, self.run)
+            )
+
+    def commit(
+        self, entries: Iterable[Entry], intents: Iterable[Intent] = (), memories: Iterable[Memory] = ()
+    ) -> None:
+        """Write a group of outcomes, intents and memories durably, in one transaction."""
+        merged = coalesce(entries, self.boards)
+        with self._transaction() as connection:
+            connection.executemany(_ENTRY, (self._entry_values(entry) for entry in merged))
+            connection.executemany(
+                _INTENT,
+                (
+                    (self.number, item.step, self.run, item.first_row, item.last_row, item.at)
+                    for item in intents
+                ),
+            )
+            connection.executemany(
+                _MEMORY,
+                (
+                    (self.number, item.step, item.first_row, item.last_row, orjson.dumps(item.data).decode())
+                    for item in memories
+                ),
+            )
+        for entry in merged:
+            verdict = entry.verdict
+            self.boards[entry.step].settle(entry.first_row, entry.last_row, verdict.status, verdict.reason)
+
+    def _entry_values(self, entry: Entry) -> tuple[Any, ...]:
+        verdict = entry.verdict
+        return (
+            self.number,
+            entry.step,
+            self.run,
+            entry.first_row,
+            entry.last_row,
+            verdict.status.value,
+            verdict.reason,
+            verdict.http_status,
+            verdict.error_code,
+            verdict.error_message,
+            entry.attempts,
+            verdict.request_id,
+            verdict.object_id,
+            verdict.verification,
+            entry.first_sent_at,
+            entry.finished_at,
+        )
+
+    def last_answer(self) -> float | None:
+        """Return when the last outcome was known, in unix seconds."""
+        found = self._query("SELECT finished_at FROM entries ORDER BY seq DESC LIMIT 1")
+        return float(found[0][0]) if found else None
+
+    def intended(self, step: int) -> Mask:
+        """Mark the unsettled rows whose request may have been sent; index 0 is row 1."""
+        marks = np.zeros(self.rows or 0, dtype=np.bool_)
+        for first, last in self._query(
+            "SELECT first_row, last_row FROM intents WHERE pass = ? AND step = ?", self.number, step
+        ):
+            marks[first - 1 : last] = True
+        board = self.boards[step]
+        marks &= ~board.told & (board.codes == 0)
+        return marks
+
+    def remembered(self, step: int) -> dict[tuple[int, int], Mapping[str, Any]]:
+        """Return what conversations asked to remember, by first and last row."""
+        found = self._query(
+            "SELECT first_row, last_row, data FROM memories WHERE pass = ? AND step = ?", self.number, step
+        )
+        return {(first, last): orjson.loads(data) for first, last, data in found}
+
+
+def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
+    """Apply to ``board`` all that the ledger says about one step of a pass, oldest first."""
+    with translated(path):
+        told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
+        for (body,) in told:
+            frame = unpacked(body)
+            board.tell(frame[ROW].to_numpy(), status_codes(frame[STATUS]))
+        entries = connection.execute(
+            "SELECT first_row, last_row, status, reason FROM entries"
+            " WHERE pass = ? AND step = ? ORDER BY seq",
+            (number, step),
+        )
+        for first, last, status, reason in entries:
+            board.settle(first, last, Status(status), reason)

@@ -1,0 +1,60 @@
+"""The ledger's tables.
+
+A row's outcome in a step is, in this order: the newest entry whose range holds the row, if the row was to
+be sent; what the plan told it (``told``); else it is pending. A range speaks only of rows that the plan did
+not tell otherwise, so one entry covers a whole batch although rejected rows lie in between.
+"""
+
+APPLICATION_ID = 0x62756C6B
+"""``bulk`` in ASCII, in the file's header."""
+VERSION = 1
+
+TABLES = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE passes (
+  pass INTEGER PRIMARY KEY,
+  job TEXT NOT NULL, digest TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  source TEXT NOT NULL,          -- JSON: how to read the source again, without secrets
+  rows INTEGER,                  -- null until the pre-pass has read the source to its end
+  started_at REAL NOT NULL, read_at REAL
+);
+CREATE TABLE steps (
+  pass INTEGER NOT NULL, step INTEGER NOT NULL,
+  name TEXT NOT NULL, destination TEXT NOT NULL, operation TEXT NOT NULL,
+  PRIMARY KEY (pass, step)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+  run INTEGER PRIMARY KEY, pass INTEGER NOT NULL,
+  started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER,
+  facts TEXT NOT NULL            -- JSON: version, options, approval, overrides
+);
+CREATE TABLE keys (
+  pass INTEGER NOT NULL, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
+  body BLOB NOT NULL,            -- Arrow IPC: __row__, __key__
+  PRIMARY KEY (pass, first_row)
+);
+CREATE TABLE told (
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL,
+  body BLOB NOT NULL             -- Arrow IPC: __row__, status, reason, message
+);
+CREATE INDEX told_by_step ON told (pass, step, first_row);
+CREATE TABLE entries (
+  seq INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, run INTEGER NOT NULL,
+  first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
+  status TEXT NOT NULL, reason TEXT NOT NULL, http_status INTEGER,
+  error_code TEXT NOT NULL, error_message TEXT NOT NULL,
+  attempts INTEGER NOT NULL, request_id TEXT NOT NULL, object_id TEXT NOT NULL, verification TEXT NOT NULL,
+  first_sent_at REAL, finished_at REAL NOT NULL
+);
+CREATE TABLE intents (             -- requests about to be sent that must not be repeated blindly
+  seq INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, run INTEGER NOT NULL,
+  first_row INTEGER NOT NULL, last_row INTEGER NOT NULL, at REAL NOT NULL
+);
+CREATE TABLE memories (            -- what a conversation asked to remember about its rows
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
+  data TEXT NOT NULL,
+  PRIMARY KEY (pass, step, first_row, last_row)
+) WITHOUT ROWID;
+"""

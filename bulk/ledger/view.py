@@ -1,0 +1,243 @@
+"""Reading a ledger, also while a run writes it: counts, reasons, and one line per row and step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import polars as pl
+
+from bulk.conversation import KEY, ROW, Status
+from bulk.errors import LedgerError
+from bulk.ledger.columns import KEYS, TOLD, unpacked
+from bulk.ledger.file import connect_reader, translated
+
+ENTRIES = pl.Schema(
+    {
+        "first_row": pl.Int64,
+        "last_row": pl.Int64,
+        "status": pl.String,
+        "reason": pl.String,
+        "http_status": pl.Int64,
+        "error_code": pl.String,
+        "error_message": pl.String,
+        "attempts": pl.Int64,
+        "request_id": pl.String,
+        "first_sent_at": pl.Float64,
+        "finished_at": pl.Float64,
+        "verification": pl.String,
+        "verified_at": pl.Float64,
+        "object_id": pl.String,
+    }
+)
+EXPORT = (
+    "row",
+    "key",
+    "step",
+    "destination",
+    "operation",
+    "status",
+    "reason",
+    "http_status",
+    "error_code",
+    "error_message",
+    "attempts",
+    "request_id",
+    "first_sent_at",
+    "finished_at",
+    "verification",
+    "verified_at",
+    "object_id",
+)
+"""The contract's columns, in its order."""
+_TOLD, _PENDING = -1, -2
+_ENTRY_COLUMNS = ", ".join("NULL" if name == "verified_at" else name for name in ENTRIES)
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of a pass: what the plan told, what was answered, and which entry holds for each row."""
+
+    index: int
+    name: str
+    destination: str
+    operation: str
+    told: pl.DataFrame
+    entries: pl.DataFrame
+    winner: npt.NDArray[np.int32]
+    """Per row the index of the entry that holds: -1 for a row that is told, -2 for a pending one."""
+
+    @cached_property
+    def tally(self) -> pl.DataFrame:
+        """Rows by status, reason and message (columns status, reason, error_message, rows)."""
+        held, rows = np.unique(self.winner[self.winner >= 0], return_counts=True)
+        entries = self.entries[held.tolist()].select("status", "reason", "error_message")
+        answered = entries.with_columns(pl.Series("rows", rows, dtype=pl.UInt32))
+        told = self.told.select(
+            "status", "reason", pl.col("message").alias("error_message"), pl.lit(1, pl.UInt32).alias("rows")
+        )
+        groups = ["status", "reason", "error_message"]
+        together: pl.DataFrame = pl.concat([answered, told])
+        return together.group_by(groups).agg(pl.col("rows").sum()).sort(groups)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Rows by status; every status is there."""
+        counts = {status.value: 0 for status in Status}
+        counts |= dict(self.tally.group_by("status").agg(pl.col("rows").sum()).iter_rows())
+        counts[Status.PENDING] += int(np.count_nonzero(self.winner == _PENDING))
+        return counts
+
+    def outcomes(self, first_row: int, last_row: int) -> pl.DataFrame:
+        """Return the outcomes of a range of rows, one line each, without keys (columns of EXPORT but key)."""
+        winner = self.winner[first_row - 1 : last_row]
+        rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
+        pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
+        indexed = self.entries.drop("first_row", "last_row").with_row_index("entry").cast({"entry": pl.Int32})
+        told = self.told.filter(pl.col(ROW).is_between(first_row, last_row)).rename(
+            {"message": "error_message"}
+        )
+        lines = pointers.join(indexed, on="entry", how="left", maintain_order="left")
+        lines = lines.join(told, on=ROW, how="left", suffix="_told", maintain_order="left")
+        return lines.with_columns(
+            pl.coalesce("status", "status_told", pl.lit(Status.PENDING.value)).alias("status"),
+            pl.coalesce("reason", "reason_told", pl.lit("")).alias("reason"),
+            pl.coalesce("error_message", "error_message_told", pl.lit("")).alias("error_message"),
+            pl.col(ROW).alias("row"),
+            pl.lit(self.name).alias("step"),
+            pl.lit(self.destination).alias("destination"),
+            pl.lit(self.operation).alias("operation"),
+        )
+
+
+class View:
+    """One pass of a ledger as it stands now; a context manager.
+
+    Raises:
+        LedgerError: The file is not a ledger, holds no pass, or not the pass asked for.
+    """
+
+    def __init__(self, path: Path, number: int | None = None) -> None:
+        self.path = path
+        self._connection = connect_reader(path)
+        with translated(path):
+            self._connection.execute("BEGIN")
+        found = self._query(
+            "SELECT pass, job, digest, fingerprint, source, rows, started_at FROM passes"
+            " WHERE ? IS NULL OR pass = ? ORDER BY pass DESC LIMIT 1",
+            number,
+            number,
+        )
+        if not found:
+            self.close()
+            asked = "" if number is None else f" {number}"
+            raise LedgerError(f"{path}: this ledger has no pass{asked} yet")
+        self.number, self.job, self.digest, self.fingerprint, source, self.rows, self.started_at = found[0]
+        self.source: dict[str, Any] = orjson.loads(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _query(self, sql: str, *values: Any) -> list[Any]:
+        with translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact of the whole ledger."""
+        found = self._query("SELECT value FROM facts WHERE name = ?", name)
+        return str(found[0][0]) if found else None
+
+    @cached_property
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of this pass, oldest first."""
+        names = ("run", "started_at", "ended_at", "exit_code", "facts")
+        found = self._query(
+            "SELECT run, started_at, ended_at, exit_code, facts FROM runs WHERE pass = ? ORDER BY run",
+            self.number,
+        )
+        return [dict(zip(names, (*values[:4], orjson.loads(values[4])), strict=True)) for values in found]
+
+    @cached_property
+    def steps(self) -> list[StepView]:
+        """The steps of this pass, in the order of the job."""
+        named = self._query(
+            "SELECT step, name, destination, operation FROM steps WHERE pass = ? ORDER BY step", self.number
+        )
+        return [self._step(*values) for values in named]
+
+    def _step(self, index: int, name: str, destination: str, operation: str) -> StepView:
+        bodies = self._query("SELECT body FROM told WHERE pass = ? AND step = ?", self.number, index)
+        told = pl.concat([TOLD.to_frame(), *(unpacked(body) for (body,) in bodies)])
+        lines = self._query(
+            f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
+            self.number,
+            index,
+        )
+        entries = pl.DataFrame(lines, schema=ENTRIES, orient="row")
+        return StepView(index, name, destination, operation, told, entries, self._winners(told, entries))
+
+    def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> npt.NDArray[np.int32]:
+        winner = np.full(self.rows or 0, _PENDING, dtype=np.int32)
+        if self.rows is None:
+            return winner
+        winner[told[ROW].to_numpy().astype(np.int64) - 1] = _TOLD
+        sent = winner != _TOLD
+        for index, (first, last) in enumerate(entries.select("first_row", "last_row").iter_rows()):
+            segment = winner[first - 1 : last]
+            segment[sent[first - 1 : last]] = index
+        return winner
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the counts of every step sum up to the rows of the source."""
+        return self.rows is not None and all(sum(step.counts.values()) == self.rows for step in self.steps)
+
+    @property
+    def state(self) -> str:
+        """``reading``, ``sending`` (something is pending) or ``finished``."""
+        if self.rows is None:
+            return "reading"
+        return "sending" if any(step.counts[Status.PENDING] for step in self.steps) else "finished"
+
+    def keys(self) -> Iterator[tuple[int, int, pl.DataFrame]]:
+        """Yield the first and last row of each chunk of the pre-pass, and its keys (columns ROW, KEY)."""
+        with translated(self.path):
+            found = self._connection.execute(
+                "SELECT first_row, last_row, body FROM keys WHERE pass = ? ORDER BY first_row", (self.number,)
+            )
+            for first, last, body in found:
+                yield first, last, unpacked(body)
+
+    def lines(self) -> Iterator[pl.DataFrame]:
+        """Yield one line per row and step, in row order, in chunks (columns of EXPORT)."""
+        for first, last, keys in self.keys():
+            frames = [step.outcomes(first, last) for step in self.steps]
+            together = pl.concat(frames).sort("row", maintain_order=True)
+            yield together.join(keys.select(KEYS.names()), on=ROW, how="left", maintain_order="left").select(
+                pl.col(KEY).alias(name)
+                if name == "key"
+                else _time(name)
+                if name.endswith("_at")
+                else pl.col(name)
+                for name in EXPORT
+            )
+
+
+def _time(name: str) -> pl.Expr:
+    """Write unix seconds as ISO 8601 in UTC, to the millisecond."""
+    moment = pl.from_epoch((pl.col(name) * 1000).round().cast(pl.Int64), time_unit="ms")
+    return moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias(name)

@@ -1,0 +1,17 @@
+"""Source columns to a step's fields: evaluate, convert, validate, encode."""
+
+from bulk.mapping.compile import compile_step
+from bulk.mapping.expression import check_expression
+from bulk.mapping.problem import Problem
+from bulk.mapping.rules import CompiledRules, Rules, compile_rules
+from bulk.mapping.step import StepMapping
+
+__all__ = [
+    "CompiledRules",
+    "Problem",
+    "Rules",
+    "StepMapping",
+    "check_expression",
+    "compile_rules",
+    "compile_step",
+]

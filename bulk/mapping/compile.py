@@ -1,0 +1,80 @@
+"""A step's fields against its operation and its source: a compiled step, or everything that is wrong."""
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from bulk.conversation import ROW
+from bulk.destinations.system import Operation
+from bulk.mapping.encode import Nulls
+from bulk.mapping.problem import Problem
+from bulk.mapping.rules import CompiledRules, Fields, compile_condition
+from bulk.mapping.step import StepMapping
+from bulk.mapping.tree import Branch, Fixed, Node, Planting
+
+
+def compile_step(
+    fields: Fields,
+    operation: Operation,
+    schema: pl.Schema,
+    rules: CompiledRules,
+    *,
+    where: str | None = None,
+    nulls: Nulls = "omit",
+) -> StepMapping | list[Problem]:
+    """Compile one step; ``schema`` is that of the source, whose rows the step is given later."""
+    schema = pl.Schema({name: dtype for name, dtype in schema.items() if name != ROW})
+    planting = Planting(schema)
+    planted = [planting.field(name, spec, operation) for name, spec in fields.items()]
+    nodes = tuple(node for node in planted if node is not None)
+    problems = [*planting.problems, *_unfit(fields, operation), *_crowded(nodes, nulls)]
+    condition = None if where is None else compile_condition(where, schema, ("where",))
+    if isinstance(condition, list):
+        return [*problems, *condition]
+    if problems:
+        return problems
+    used = _roots(
+        [
+            *planting.raws.values(),
+            condition,
+            rules.where,
+            rules.opted_out,
+            None if rules.key is None else rules.key.raw,
+        ],
+        schema,
+    )
+    columns = tuple(name for name in schema if name in used)
+    unused = tuple(name for name in schema if name not in used)
+    return StepMapping(operation, nodes, planting.raws, rules, condition, nulls, columns, unused)
+
+
+def _unfit(fields: Fields, operation: Operation) -> Iterator[Problem]:
+    """Find what the operation needs and no field gives."""
+    for field in operation.fields:
+        if field.required and field.name not in fields:
+            yield Problem(("fields",), f'{operation.name} needs the field "{field.name}"')
+    if operation.one_of and not any(name in fields for name in operation.one_of):
+        yield Problem(("fields",), f"{operation.name} needs one of {', '.join(operation.one_of)}")
+
+
+def _crowded(nodes: Iterable[Node], nulls: Nulls) -> Iterator[Problem]:
+    """Find objects that would have too many members in every record."""
+    for node in nodes:
+        if isinstance(node, Branch) and node.most is not None:
+            always = sum(nulls == "send" or isinstance(member, Fixed) for member in node.members)
+            if always > node.most:
+                yield Problem(
+                    ("fields", *node.path), f"has {always} members; at most {node.most} are allowed"
+                )
+
+
+def _roots(expressions: Iterable[pl.Expr | None], schema: pl.Schema) -> set[str]:
+    """Name the columns expressions read; names that look like patterns are resolved by polars."""
+    given = [expression for expression in expressions if expression is not None]
+    if not given:
+        return set()
+    roots: set[str] = set()
+    for expression in given:
+        for name in expression.meta.root_names():
+            roots.update([name] if name in schema else schema.to_frame().select(pl.col(name)).columns)
+    return roots

@@ -1,0 +1,146 @@
+"""What belongs to a row rather than to a step: its key, whether it is wanted, whether it opted out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import polars as pl
+
+from bulk.destinations.system import Kind, Operation
+from bulk.mapping.convert import reading_of
+from bulk.mapping.expression import check_expression
+from bulk.mapping.kinds import fitted
+from bulk.mapping.names import source_column, unknown
+from bulk.mapping.problem import Problem
+from bulk.mapping.reading import Reading
+from bulk.mapping.spec import Column, Expression, FieldSpec
+
+Fields = Mapping[str, FieldSpec]
+Path = tuple[str | int, ...]
+Lower = Literal["always", "never", "addresses"]
+
+_NAMING = (("phone",), ("user_id", "id", "externalId"), ("cio_id",))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The source's own settings, the same for all steps of a job.
+
+    Attributes:
+        key: The job's ``source.key``; None takes the first naming field of the first step.
+        where: Rows outside are skipped.
+        opted_out: Rows that opted out.
+    """
+
+    key: Column | Expression | None = None
+    where: str | None = None
+    opted_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How keys are read, and when they are brought to lower case: always, never, or where they hold an @."""
+
+    raw: pl.Expr
+    read: Reading
+    lower: Lower
+
+    def normalised(self, value: pl.Expr) -> pl.Expr:
+        """Bring keys to the form they are compared in; values are trimmed already."""
+        if self.lower == "never":
+            return value
+        small = value.str.to_lowercase()
+        if self.lower == "always":
+            return small
+        return pl.when(value.str.contains("@", literal=True)).then(small).otherwise(value)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRules:
+    """Rules whose expressions were found fit."""
+
+    where: pl.Expr | None = None
+    opted_out: pl.Expr | None = None
+    key: Key | None = None
+
+
+def compile_rules(
+    rules: Rules, schema: pl.Schema, *, first: tuple[Fields, Operation] | None = None
+) -> CompiledRules | list[Problem]:
+    """Check the rules against the source; ``first`` is the job's first step, for the default key."""
+    problems: list[Problem] = []
+
+    def condition(sql: str | None, name: str) -> pl.Expr | None:
+        found = None if sql is None else compile_condition(sql, schema, (name,))
+        if isinstance(found, list):
+            problems.extend(found)
+            return None
+        return found
+
+    where, opted_out = condition(rules.where, "where"), condition(rules.opted_out, "opted_out")
+    key = (
+        _key(rules.key, schema, Kind.IDENTIFIER, "addresses")
+        if rules.key is not None
+        else _default_key(first, schema)
+    )
+    if isinstance(key, list):
+        problems.extend(key)
+        key = None
+    return problems or CompiledRules(where, opted_out, key)
+
+
+def compile_condition(sql: str, schema: pl.Schema, path: Path) -> pl.Expr | list[Problem]:
+    """Compile an expression that must be true or false."""
+    found = check_expression(sql, schema, path)
+    if isinstance(found, list):
+        return found
+    dtype = dtype_of(found, schema)
+    if isinstance(dtype, pl.Boolean):
+        return found
+    return [Problem(path, f"must be true or false, but the expression gives {dtype}")]
+
+
+def compile_value(spec: Column | Expression, schema: pl.Schema, path: Path) -> pl.Expr | list[Problem]:
+    """Return the raw values of a column or an expression."""
+    if isinstance(spec, Expression):
+        return check_expression(spec.sql, schema, path)
+    if spec.name not in schema:
+        return [Problem(path, unknown("column", spec.name, schema.names()))]
+    return source_column(spec.name)
+
+
+def dtype_of(expression: pl.Expr, schema: pl.Schema) -> pl.DataType:
+    """Return the data type an expression gives over a source."""
+    return schema.to_frame().select(expression.alias("value")).dtypes[0]
+
+
+def _key(spec: Column | Expression, schema: pl.Schema, kind: Kind, lower: Lower) -> Key | list[Problem]:
+    raw = compile_value(spec, schema, ("key",))
+    if isinstance(raw, list):
+        return raw
+    read = reading_of(dtype_of(raw, schema), spec.shaping, kind)
+    read = read if isinstance(read, str) else fitted(read, kind)
+    return [Problem(("key",), read)] if isinstance(read, str) else Key(raw, read, lower)
+
+
+def _default_key(first: tuple[Fields, Operation] | None, schema: pl.Schema) -> Key | None:
+    """Key rows by what names the record in the first step; its mistakes are told there."""
+    if first is None:
+        return None
+    fields, operation = first
+    name = _naming_field(fields, operation)
+    if name is None:
+        return None
+    field = operation.field(name)
+    email = field is not None and field.kind is Kind.EMAIL
+    spec = cast("Column | Expression", fields[name])
+    key = _key(spec, schema, Kind.EMAIL, "always") if email else _key(spec, schema, Kind.IDENTIFIER, "never")
+    return None if isinstance(key, list) else key
+
+
+def _naming_field(fields: Fields, operation: Operation) -> str | None:
+    read = [name for name, spec in fields.items() if isinstance(spec, (Column, Expression))]
+    kinds = {field.name: field.kind for field in operation.fields}
+    emails = tuple(name for name in read if kinds.get(name) is Kind.EMAIL)
+    groups = (emails, *_NAMING)
+    return next((name for group in groups for name in group if name in read), None)

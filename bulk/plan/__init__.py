@@ -1,0 +1,1 @@
+"""Which records still need sending: what rows are told, batches, guards, digest."""

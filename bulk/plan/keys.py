@@ -1,0 +1,17 @@
+"""Keys as hashes, for comparing many of them."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bulk.conversation import KEY, ROW
+
+
+def key_hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
+    """Hash the keys; a row without a key gets its row number, which no hash of a key is likely to equal."""
+    own = pl.col(ROW).cast(pl.UInt64)
+    return (
+        frame.select(pl.when(pl.col(KEY).is_null()).then(own).otherwise(pl.col(KEY).hash()))
+        .to_series()
+        .to_numpy()
+    )

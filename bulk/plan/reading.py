@@ -1,0 +1,209 @@
+"""What rows are told before the first request: the pre-pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bulk.conversation import KEY, ROW, Status
+from bulk.plan.keys import key_hashes
+
+OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
+TOLD_AT_ONCE = 100_000
+Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.int64]
+
+
+class Judge(Protocol):
+    """The part of a step's mapping that the plan needs."""
+
+    def judge(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, KEY, opted_out, reason, message for every row of a source chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """What the plan needs to know of a step.
+
+    Attributes:
+        destination: Its destination's name: steps of one destination run one after another.
+        judge: Tells which rows are filtered or rejected.
+        duplicates: ``keep_last``, ``keep_first`` or ``keep_all``.
+        opted_out: ``exclude``, ``include`` or ``only``.
+    """
+
+    destination: str
+    judge: Judge
+    duplicates: str
+    opted_out: str
+
+
+class Sink(Protocol):
+    """Where the pre-pass writes what it finds: the ledger, or nowhere."""
+
+    def write_keys(self, frame: pl.DataFrame) -> None:
+        """Take the keys of consecutive rows."""
+
+    def write_told(self, step: int, frame: pl.DataFrame) -> None:
+        """Take what rows were told in a step."""
+
+
+class Reading:
+    """The pre-pass: reads every row once and tells each step which rows it will not send.
+
+    Keeps, per row, eight bytes of key hash (only if duplicates or opted-out people matter) and a byte a step.
+    """
+
+    def __init__(self, steps: Sequence[StepPlan], sink: Sink) -> None:
+        self._steps = steps
+        self._sink = sink
+        self._needs_keys = any(step.duplicates != "keep_all" or step.opted_out != "include" for step in steps)
+        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._opted_out: list[npt.NDArray[np.uint64]] = []
+        self._alive: list[list[Mask]] = [[] for _ in steps]
+        self._rejected: list[list[Mask]] = [[] for _ in steps]
+        self.rows = 0
+        self.told: list[dict[tuple[str, str], int]] = [{} for _ in steps]
+
+    def take(self, frame: pl.DataFrame, malformed: pl.DataFrame) -> None:
+        """Judge one chunk: its good rows, and its malformed ones (ROW, line, reason, message)."""
+        if frame.is_empty() and malformed.is_empty():
+            return
+        self.rows += frame.height + malformed.height
+        for index, step in enumerate(self._steps):
+            judged = _with_malformed(step.judge.judge(frame), malformed)
+            if index == 0:
+                self._take_keys(judged)
+            self._take_step(index, judged)
+
+    def _take_keys(self, judged: pl.DataFrame) -> None:
+        self._sink.write_keys(judged.select(ROW, KEY))
+        if self._needs_keys:
+            hashes = key_hashes(judged)
+            self._hashes.append(hashes)
+            self._opted_out.append(np.unique(hashes[judged[OPTED_OUT].to_numpy()]))
+
+    def _take_step(self, index: int, judged: pl.DataFrame) -> None:
+        told = judged.filter(pl.col(REASON).is_not_null())
+        filtered = pl.col(REASON) == "filtered"
+        status = pl.when(filtered).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
+        self._tell(index, told.select(ROW, status.alias(STATUS), REASON, pl.col(MESSAGE).fill_null("")))
+        self._alive[index].append(judged[REASON].is_null().to_numpy())
+        self._rejected[index].append(judged.select((~filtered).fill_null(value=False)).to_series().to_numpy())
+
+    def _tell(self, step: int, frame: pl.DataFrame) -> None:
+        for part in frame.iter_slices(TOLD_AT_ONCE):
+            self._sink.write_told(step, part)
+        for status, reason, count in frame.group_by(STATUS, REASON).len().iter_rows():
+            self.told[step][status, reason] = self.told[step].get((status, reason), 0) + count
+
+    def finish(self) -> None:
+        """Tell what can only be known at the end: opted out, duplicate, failed in an earlier step."""
+        alive = [_joined(masks, self.rows) for masks in self._alive]
+        rejected = [_joined(masks, self.rows) for masks in self._rejected]
+        self._alive, self._rejected = [], []
+        hashes = np.concatenate(self._hashes) if self._hashes else np.zeros(0, dtype=np.uint64)
+        self._hashes = []
+        if self._needs_keys and self.rows:
+            self._tell_opted_out(alive, hashes)
+            self._tell_duplicates(alive, hashes)
+        self._tell_earlier_steps(alive, rejected)
+
+    def _tell_opted_out(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
+        opted = np.isin(hashes, np.unique(np.concatenate(self._opted_out)))
+        for index, step in enumerate(self._steps):
+            if step.opted_out == "exclude":
+                message = "this person has opted out"
+                self._skip(index, alive[index], opted, "suppressed", message)
+            elif step.opted_out == "only":
+                self._skip(index, alive[index], ~opted, "filtered", "this person has not opted out")
+
+    def _tell_duplicates(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
+        for destination in dict.fromkeys(step.destination for step in self._steps):
+            members = [index for index, step in enumerate(self._steps) if step.destination == destination]
+            candidates = np.flatnonzero(alive[members[0]])
+            for policy in ("keep_last", "keep_first"):
+                concerned = [index for index in members if self._steps[index].duplicates == policy]
+                if concerned:
+                    dropped, kept = duplicates(candidates, hashes[candidates], policy)
+                    for index in concerned:
+                        self._tell_dropped(index, alive[index], dropped, kept)
+
+    def _tell_dropped(self, step: int, alive: Mask, dropped: Index, kept: Index) -> None:
+        concerned = alive[dropped]
+        dropped, kept = dropped[concerned], kept[concerned]
+        message = pl.format("row {} is sent instead", pl.Series(kept + 1))
+        frame = pl.select(
+            pl.Series(ROW, dropped + 1, dtype=pl.UInt32),
+            pl.lit(Status.SKIPPED.value).alias(STATUS),
+            pl.lit("duplicate").alias(REASON),
+            message.alias(MESSAGE),
+        )
+        self._tell(step, frame)
+        alive[dropped] = False
+
+    def _tell_earlier_steps(self, alive: list[Mask], rejected: list[Mask]) -> None:
+        bad: dict[str, Mask] = {}
+        for index, step in enumerate(self._steps):
+            earlier = bad.get(step.destination)
+            if earlier is not None:
+                message = "an earlier step of this destination rejected this row"
+                self._skip(index, alive[index], earlier, "earlier_step", message)
+                bad[step.destination] = earlier | rejected[index]
+            else:
+                bad[step.destination] = rejected[index]
+
+    def _skip(self, step: int, alive: Mask, chosen: Mask, reason: str, message: str) -> None:
+        rows = np.flatnonzero(alive & chosen)
+        frame = pl.select(
+            pl.Series(ROW, rows + 1, dtype=pl.UInt32),
+            pl.lit(Status.SKIPPED.value).alias(STATUS),
+            pl.lit(reason).alias(REASON),
+            pl.lit(message).alias(MESSAGE),
+        )
+        self._tell(step, frame)
+        alive[rows] = False
+
+    def sendable(self, step: int) -> int:
+        """How many rows the step sends; only after ``finish``."""
+        return self.rows - sum(self.told[step].values())
+
+
+def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFrame:
+    """Put the malformed rows of a chunk between its judged ones, in row order."""
+    if malformed.is_empty():
+        return judged
+    extra = malformed.select(
+        pl.col(ROW),
+        pl.lit(None, pl.String).alias(KEY),
+        pl.lit(value=False).alias(OPTED_OUT),
+        pl.col(REASON),
+        pl.when(pl.col("line").is_null())
+        .then(pl.col(MESSAGE))
+        .otherwise(pl.format("line {}: {}", "line", MESSAGE))
+        .alias(MESSAGE),
+    )
+    return pl.concat([judged.select(extra.columns), extra]).sort(ROW)
+
+
+def _joined(masks: Sequence[Mask], rows: int) -> Mask:
+    return np.concatenate(masks) if masks else np.zeros(rows, dtype=np.bool_)
+
+
+def duplicates(rows: Index, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
+    """Return the rows that yield to another of the same key, and beside each the row that is kept."""
+    order = np.argsort(hashes, kind="stable")
+    grouped = hashes[order]
+    if grouped.size == 0:
+        return rows, rows
+    starts = np.flatnonzero(np.concatenate(([True], grouped[1:] != grouped[:-1])))
+    sizes = np.diff(np.concatenate((starts, [grouped.size])))
+    kept_at = starts + sizes - 1 if policy == "keep_last" else starts
+    kept = np.repeat(rows[order[kept_at]], sizes)
+    members = rows[order]
+    dropped = members != kept
+    in_row_order = np.argsort(members[dropped])
+    return members[dropped][in_row_order], kept[dropped][in_row_order]

@@ -1,0 +1,77 @@
+"""Summaries of a ledger: counts, reasons, rate, time left."""
+
+from typing import Any
+
+import polars as pl
+
+from bulk.conversation import Status
+from bulk.ledger.view import StepView, View
+
+LATE = 10.0
+"""Seconds over which the present rate is measured."""
+MOST_REASONS = 3
+
+
+def status_facts(view: View) -> dict[str, Any]:
+    """Return what ``bulk status --json`` prints."""
+    return {
+        "job": view.job,
+        "rows": view.rows or 0,
+        "balanced": view.balanced,
+        "state": view.state,
+        "pass": view.number,
+        "steps": {step.name: step.counts for step in view.steps},
+        "reasons": {step.name: reasons(step) for step in view.steps},
+        "rate": {step.name: round(rate(step), 1) for step in view.steps},
+        "seconds_left": seconds_left(view),
+    }
+
+
+def reasons(step: StepView) -> dict[str, dict[str, int]]:
+    """Count a step's rows by status and reason, where there is one."""
+    found = step.tally.filter(pl.col("reason") != "").group_by("status", "reason").agg(pl.col("rows").sum())
+    counts: dict[str, dict[str, int]] = {}
+    for status, reason, rows in found.sort("status", "reason").iter_rows():
+        counts.setdefault(status, {})[reason] = rows
+    return counts
+
+
+def rate(step: StepView) -> float:
+    """Return records per second over the last seconds in which any settled."""
+    if step.entries.is_empty():
+        return 0.0
+    last = step.entries["finished_at"].max()
+    late = step.entries.filter(pl.col("finished_at") > pl.lit(last) - LATE)
+    rows = (late["last_row"] - late["first_row"] + 1).sum()
+    span = float(late["finished_at"].max()) - float(late["first_sent_at"].fill_null(last).min())  # type: ignore[arg-type]  # floats
+    return float(rows) / span if span > 0 else 0.0
+
+
+def seconds_left(view: View) -> float | None:
+    """Return how long the slowest step will take at its present rate; None if that is not known."""
+    times = []
+    for step in view.steps:
+        pending = step.counts[Status.PENDING]
+        if pending:
+            now = rate(step)
+            if not now:
+                return None
+            times.append(pending / now)
+    return round(max(times), 1) if times else 0.0
+
+
+def top_reasons(view: View) -> list[str]:
+    """Name the commonest reasons why rows failed, were rejected or are unknown."""
+    bad = [Status.FAILED.value, Status.REJECTED.value, Status.UNKNOWN.value]
+    lines = []
+    for step in view.steps:
+        found = step.tally.filter(pl.col("status").is_in(bad))
+        grouped = found.group_by("status", "reason").agg(
+            pl.col("rows").sum(), pl.col("error_message").first()
+        )
+        for status, reason, rows, message in (
+            grouped.sort("rows", descending=True).head(MOST_REASONS).iter_rows()
+        ):
+            example = f", such as: {message}" if message else ""
+            lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
+    return lines

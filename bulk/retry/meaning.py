@@ -1,0 +1,76 @@
+"""What an answer asks the sender to do, read from its status and headers alone."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from bulk.conversation import Meaning, Response
+
+DAY = 86_400.0
+"""Nobody means a longer wait than this, in seconds."""
+_TOO_MANY = 429
+_UNAVAILABLE = 503
+_ILL = frozenset({408, 425, 500, 502, 503, 504, 522, 524})
+_UNWELCOME = frozenset({401, 403})
+_EPOCH_SECONDS = 1e9
+"""Larger numbers are points in time (2001 and later), not seconds to wait."""
+_EPOCH_MILLISECONDS = 1e12
+_NUMBER = re.compile(r"\d{1,16}(\.\d{1,9})?", re.ASCII)
+
+
+def meaning_of(response: Response, now_unix: float) -> Meaning:
+    """Return what HTTP itself says about an answer; a system may know better and decide before."""
+    if response.status == _TOO_MANY:
+        return Meaning.THROTTLED
+    if response.status == _UNAVAILABLE and retry_after(response.headers, now_unix) is not None:
+        return Meaning.THROTTLED
+    if response.status in _ILL:
+        return Meaning.RETRY
+    return Meaning.STOP if response.status in _UNWELCOME else Meaning.ANSWER
+
+
+def retry_after(headers: Mapping[str, str], now_unix: float, status: int | None = None) -> float | None:
+    """Return how many seconds the server wants us to stay away, or None if it does not sensibly say.
+
+    Args:
+        headers: Headers of the answer, names in lower case.
+        now_unix: Seconds since 1970.
+        status: Status of the answer. Only with 429 do the ``ratelimit-reset`` headers count: other
+            answers carry them too, and mean only that a budget will be renewed.
+    """
+    asked = _seconds_or_date(headers.get("retry-after", ""), now_unix)
+    if asked is not None or status != _TOO_MANY:
+        return asked
+    for name in ("ratelimit-reset", "x-ratelimit-reset"):
+        reset = _seconds_or_moment(headers.get(name, ""), now_unix)
+        if reset is not None:
+            return reset
+    return None
+
+
+def _seconds_or_date(text: str, now_unix: float) -> float | None:
+    """Read what Retry-After may hold."""
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return _sensible(float(text))
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return _sensible((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_unix)
+
+
+def _seconds_or_moment(text: str, now_unix: float) -> float | None:
+    """Read what a reset header may hold; a number's size tells seconds to wait from a point in time."""
+    text = text.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    if number >= _EPOCH_SECONDS:
+        number = number / (1000 if number >= _EPOCH_MILLISECONDS else 1) - now_unix
+    return _sensible(number)
+
+
+def _sensible(seconds: float) -> float | None:
+    return seconds if 0 <= seconds <= DAY else None

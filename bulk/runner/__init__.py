@@ -1,0 +1,1 @@
+"""Connects the stages with bounded queues; starts, drains, stops."""

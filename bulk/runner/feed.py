@@ -1,0 +1,28 @@
+"""A step's batches, read from the source a chunk at a time."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import polars as pl
+
+from bulk.conversation import ROW, Batch
+from bulk.ledger.board import Mask
+from bulk.plan.packing import Packer
+from bulk.source import Source
+
+
+class Encoder(Protocol):
+    """The part of a step's mapping that sending needs."""
+
+    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, KEY, RECORD and the fields the operation keeps, for source rows that are to be sent."""
+
+
+def feed(source: Source, encoder: Encoder, told: Mask, packer: Packer) -> Iterator[list[Batch]]:
+    """Yield the batches of each chunk: every row that was not told otherwise, in source order."""
+    for chunk in source.chunks():
+        rows = chunk.frame[ROW].to_numpy()
+        frame = chunk.frame.filter(pl.Series(~told[rows - 1]))
+        if frame.height:
+            yield list(packer.add(encoder.encode(frame)))
+    yield list(packer.end())

@@ -1,0 +1,95 @@
+"""Decides which pass of the ledger a run works on, and reads the source for a new one."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import polars as pl
+
+from bulk.conversation import KEY, ROW, Status
+from bulk.errors import LedgerError, SourceError
+from bulk.ledger import Ledger, PassFacts
+from bulk.ledger.keys import hasher
+from bulk.plan.reading import Reading, Sink, StepPlan
+from bulk.runner.setup import Setup
+from bulk.runner.stop import Stop, StoppingError
+
+LARGEST_ROW = 2**32 - 2
+
+
+class Progress(Protocol):
+    """Who wants to know how far the reading has come."""
+
+    rows_read: int
+
+
+class LedgerSink:
+    """Writes what the pre-pass finds to the ledger, keys as the ledger keeps them."""
+
+    def __init__(self, ledger: Ledger, secret: bytes | None) -> None:
+        self._ledger = ledger
+        self._hash = hasher(secret)
+
+    def write_keys(self, frame: pl.DataFrame) -> None:
+        """Keep the keys of consecutive rows."""
+        self._ledger.write_keys(frame.select(ROW, self._hash(frame[KEY]).alias(KEY)))
+
+    def write_told(self, step: int, frame: pl.DataFrame) -> None:
+        """Keep what rows were told in a step."""
+        self._ledger.write_told(step, frame)
+
+
+def read_source(setup: Setup, sink: Sink, stop: Stop | None, progress: Progress) -> Reading:
+    """Read the whole source once and tell every step which rows it will not send.
+
+    Raises:
+        StoppingError: The stop was requested on the way.
+        SourceError: The source cannot be read, or holds too many rows.
+    """
+    plans = [
+        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out) for step in setup.steps
+    ]
+    reading = Reading(plans, sink)
+    for chunk in setup.source.chunks():
+        if stop is not None and stop.requested:
+            raise StoppingError
+        reading.take(chunk.frame, chunk.malformed)
+        progress.rows_read = reading.rows
+        if reading.rows > LARGEST_ROW:
+            raise SourceError("the source has more than 4,294,967,294 rows; cut it in parts")
+    reading.finish()
+    return reading
+
+
+def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:
+    """Make the right pass the ledger's current one; return whether its source must be read.
+
+    Raises:
+        LedgerError: An unfinished pass belongs to another source or job.
+    """
+    facts = setup.facts(fingerprint)
+    last = ledger.last_pass()
+    if last is None or setup.options.fresh:
+        ledger.begin_pass(facts, now())
+        return True
+    same = (last.digest, last.fingerprint) == (facts.digest, facts.fingerprint)
+    if ledger.rows is None:
+        ledger.drop_pass()
+        ledger.begin_pass(facts, now())
+        return True
+    if same:
+        return False
+    if any(board.counts[Status.PENDING] for board in ledger.boards):
+        raise LedgerError(_changed(ledger, last, facts))
+    ledger.begin_pass(facts, now())
+    return True
+
+
+def _changed(ledger: Ledger, last: PassFacts, facts: PassFacts) -> str:
+    pending = max(board.counts[Status.PENDING] for board in ledger.boards)
+    what = "the source has" if last.digest == facts.digest else "the job has"
+    if last.digest != facts.digest and last.fingerprint != facts.fingerprint:
+        what = "the source and the job have"
+    return (
+        f"{ledger.path}: {what} changed since its pass began, and {pending:,} rows are still pending;"
+        " run the former version to its end, or begin again with --fresh or another --ledger"
+    )

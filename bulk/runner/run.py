@@ -1,0 +1,237 @@
+"""One run of a job: choose the pass, read, guard, send, drain, sum up."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+from bulk.conversation import Status
+from bulk.errors import RefusedError, StoppedError
+from bulk.ledger import Board, Ledger
+from bulk.pacing import Pacer
+from bulk.plan.guards import Limits, plan_digest, refusals
+from bulk.runner.committer import Committer, Work
+from bulk.runner.lane import Lane, World
+from bulk.runner.people import People, Planned, PlannedStep
+from bulk.runner.prepass import LedgerSink, choose_pass, read_source
+from bulk.runner.setup import LaneSetup, Options, Setup
+from bulk.runner.steps import LaneSteps
+from bulk.runner.stop import Stop, StoppingError
+
+SOME_FAILED = 3
+"""Exit code of a finished pass in which some records failed, were rejected or are unknown."""
+
+
+class Run:
+    """One run; everything it needs of the world is handed to it.
+
+    Attributes:
+        phase: ``reading``, ``sending`` or ``done``.
+        rows_read: Rows the pre-pass has read so far.
+        lanes: The destinations under way, by name.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it connects
+        self,
+        setup: Setup,
+        ledger: Ledger,
+        *,
+        people: People,
+        world: World,
+        source_work: Work,
+        ledger_work: Work,
+        note: Callable[..., None],
+    ) -> None:
+        self.setup = setup
+        self.ledger = ledger
+        self.phase = "reading"
+        self.rows_read = 0
+        self.lanes: dict[str, Lane] = {}
+        self._people = people
+        self._world = world
+        self._source_work = source_work
+        self._ledger_work = ledger_work
+        self._note = note
+        self._stop = Stop()
+        self._abort = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Stop: no new requests; a second call does not wait for those in flight either."""
+        if self._stop.requested:
+            self._abort.set()
+        self._stop.request()
+        for lane in self.lanes.values():
+            lane.stop.request()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether rows are pending that this run was asked to settle."""
+        boards = self.ledger.boards
+        return self.ledger.rows is None or any(board.counts[Status.PENDING] for board in boards)
+
+    async def go(self) -> int:
+        """Do it all; return the exit code.
+
+        Raises:
+            BulkError: Nothing was sent, for the reason it gives.
+        """
+        fresh = await self._read()
+        if self._stop.requested:
+            return StoppedError.exit_code
+        planned = self._planned()
+        await self._guard(planned, fresh=fresh)
+        self.phase = "sending"
+        await self._ledger_work(
+            partial(
+                self.ledger.begin_run,
+                self._world.unix(),
+                {**self.setup.options.facts, "digest": planned.digest},
+            )
+        )
+        await self._send()
+        self.phase = "done"
+        code = self._exit_code()
+        await self._ledger_work(partial(self.ledger.end_run, self._world.unix(), code))
+        return code
+
+    async def _read(self) -> bool:
+        """Choose the pass and do its pre-pass if that is due; return whether the pass is new."""
+        fingerprint = await self._source_work(self.setup.source.fingerprint)
+        new = await self._ledger_work(
+            lambda: choose_pass(self.setup, self.ledger, fingerprint, self._world.unix)
+        )
+        if not new:
+            self.rows_read = self.ledger.rows or 0
+            self._note("resuming", rows=self.ledger.rows)
+            return False
+        self._note("reading", source=self.setup.source.description)
+        sink = LedgerSink(self.ledger, self.setup.secret)
+        try:
+            reading = await self._source_work(lambda: read_source(self.setup, sink, self._stop, self))
+        except StoppingError:
+            return True
+        await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
+        return True
+
+    def _planned(self) -> Planned:
+        boards = self.ledger.boards
+        steps = tuple(
+            PlannedStep(
+                step.name,
+                step.destination,
+                step.operation.name,
+                step.operation.irreversible,
+                boards[step.index].sendable,
+                boards[step.index].counts[Status.PENDING],
+            )
+            for step in self.setup.steps
+        )
+        facts = self.ledger.facts
+        rows = self.ledger.rows or 0
+        return Planned(
+            plan_digest(facts.digest, facts.fingerprint, rows, [step.records for step in steps]), rows, steps
+        )
+
+    async def _guard(self, planned: Planned, *, fresh: bool) -> None:
+        """Refuse what the guards or the people refuse; a refused new pass is no pass."""
+        options = self.setup.options
+        try:
+            limits = Limits(options.max_records, options.min_records)
+            found = refusals(limits, [step.records for step in planned.steps])
+            _refuse_unless_overridden(found, options.overrides)
+            options.facts["approval"] = await self._people.approve(planned)
+        except RefusedError:
+            if fresh:
+                await self._ledger_work(self.ledger.drop_pass)
+            raise
+
+    async def _send(self) -> None:
+        """Send to all destinations side by side, and let what is in flight finish after a stop."""
+        committer = Committer(self.ledger, self._ledger_work)
+        async with AsyncExitStack() as stack:
+            for lane in self.setup.lanes:
+                self.lanes[lane.name] = await self._open(lane, stack)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(committer.run(), name="committer")
+                sending = [
+                    group.create_task(self._steps(lane, committer).run(), name=f"destination {lane.name}")
+                    for lane in self.setup.lanes
+                ]
+                watch = group.create_task(self._drain(sending), name="drain")
+                await asyncio.wait(sending)
+                watch.cancel()
+                committer.close()
+
+    async def _open(self, lane: LaneSetup, stack: AsyncExitStack) -> Lane:
+        sender = await stack.enter_async_context(lane.open_sender())
+        stop = Stop()
+        if self._stop.requested:
+            stop.request()
+        return Lane(
+            lane.name,
+            sender=sender,
+            read=lane.read,
+            pacer=Pacer(lane.rate, lane.concurrency, lane.reserve, self._quiet_for()),
+            policy=lane.policy,
+            world=self._world,
+            stop=stop,
+        )
+
+    def _steps(self, lane: LaneSetup, committer: Committer) -> LaneSteps:
+        return LaneSteps(
+            lane=lane,
+            line=self.lanes[lane.name],
+            steps=[step for step in self.setup.steps if step.destination == lane.name],
+            setup=self.setup,
+            ledger=self.ledger,
+            committer=committer,
+            people=self._people,
+            source_work=self._source_work,
+            unix=self._world.unix,
+        )
+
+    def _quiet_for(self) -> float | None:
+        """Return the seconds since a former run's last answer: the server may still count its requests."""
+        last = self.ledger.last_answer()
+        return None if last is None else max(0.0, self._world.unix() - last)
+
+    async def _drain(self, sending: list[asyncio.Task[None]]) -> None:
+        """After an interruption give requests in flight a while, then leave them as a crash would."""
+        await self._stop.event.wait()
+        patience = max(lane.drain for lane in self.setup.lanes)
+        try:
+            async with asyncio.timeout(patience):
+                await self._abort.wait()
+        except TimeoutError:
+            self._note("drain_ended", seconds=patience)
+        for task in sending:
+            task.cancel()
+
+    def _exit_code(self) -> int:
+        """Tell the ledger's state, or why the run ended early."""
+        reasons = [lane.stop.reason for lane in self.lanes.values() if lane.stop.reason]
+        for reason in reasons:
+            self._note("stopped", why=str(reason))
+        if reasons:
+            return max(reason.exit_code for reason in reasons)
+        return ledger_code(self.ledger.boards, self.setup.options)
+
+
+def _refuse_unless_overridden(found: Sequence[tuple[str, str]], overrides: frozenset[str]) -> None:
+    for name, figures in found:
+        if name not in overrides:
+            how = f"if that is right, run with --override {name} --reason TEXT"
+            raise RefusedError(f"guard {name}: {figures}; {how}")
+
+
+def ledger_code(boards: Sequence[Board], options: Options) -> int:
+    """Return the exit code that the ledger's state asks for."""
+    counts = [board.counts for board in boards]
+    pending = sum(count[Status.PENDING] for count in counts)
+    if pending and options.limit is None:
+        return StoppedError.exit_code
+    bad = [count[Status.FAILED] + count[Status.REJECTED] for count in counts]
+    if any(count[Status.UNKNOWN] for count in counts):
+        return SOME_FAILED
+    rows = boards[0].codes.size if boards else 0
+    return SOME_FAILED if any(found > options.tolerate * rows for found in bad) else 0

@@ -1,0 +1,191 @@
+"""One step on its way: batches in source order to a bounded number of workers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bulk.conversation import Batch, Status, Verdict
+from bulk.errors import BulkError, RefusedError, StoppedError
+from bulk.ledger import Board, Entry
+from bulk.ledger.board import CODE, EARLIER_STEP, Mask
+from bulk.plan.packing import wanted_parts
+from bulk.runner.conflicts import Conflicts
+from bulk.runner.stop import Stop, StoppingError
+from bulk.runner.talk import Seen, Talker
+
+ENOUGH_TO_JUDGE = 100
+"""Settled records from which on the failure rate is judged while the step runs."""
+SPLITS_TO_JUDGE = 3
+_EARLIER = Verdict(Status.SKIPPED, "earlier_step", error_message="an earlier step of this destination failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a step may go.
+
+    Attributes:
+        limit: Only the first so many sendable records, or all.
+        canary: So many go alone first.
+        max_failure_rate: Share of failed and unknown at which the step is refused, or None.
+        again: Statuses that are sent once more.
+    """
+
+    limit: int | None = None
+    canary: int = 0
+    max_failure_rate: float | None = None
+    again: frozenset[Status] = frozenset()
+
+
+@dataclass(slots=True)
+class _Progress:
+    passed: int = 0
+    settled: int = 0
+    bad: int = 0
+    split_refusals: list[str | None] = field(default_factory=list)
+
+
+class Sending:
+    """Sends the records of one step that still need it."""
+
+    def __init__(  # noqa: PLR0913 - the parts it connects
+        self,
+        talker: Talker,
+        *,
+        board: Board,
+        earlier: list[Board],
+        attempted: Mask,
+        bounds: Bounds,
+        stop: Stop,
+        keys_repeat: bool,
+        workers: int,
+        after_canary: Callable[[list[Batch]], Awaitable[None]],
+    ) -> None:
+        self._talker = talker
+        self._board = board
+        self._earlier = earlier
+        self._attempted = attempted
+        self._bounds = bounds
+        self._stop = stop
+        self._conflicts = Conflicts() if keys_repeat else None
+        self._workers = workers
+        self._after_canary = after_canary
+        self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(2 * workers)
+        self._progress = _Progress()
+        self._wanted = {CODE[Status.PENDING], EARLIER_STEP, *(CODE[status] for status in bounds.again)}
+
+    async def run(self, batches: AsyncIterator[Batch]) -> None:
+        """Send what is wanted of ``batches``; return when all is settled or the stop was requested."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._workers):
+                group.create_task(self._work(), name=f"worker {number}")
+            with contextlib.suppress(StoppingError):
+                await self._dispatch_all(batches)
+            for _ in range(self._workers):
+                await self._queue.put(None)
+        self._judge_rate(at_end=True)
+
+    async def _dispatch_all(self, batches: AsyncIterator[Batch]) -> None:
+        limit = self._bounds.limit
+        canary: list[Batch] = []
+        gate, untried = self._bounds.canary, False
+        async for batch in batches:
+            if limit is not None and self._progress.passed + len(batch) > limit:
+                batch = batch.part(0, max(limit - self._progress.passed, 0))  # noqa: PLW2901 - cut to the limit
+            if len(canary) < gate:
+                first = batch.part(0, min(len(batch), gate - self._progress.passed))
+                untried = await self._dispatch(first) or untried
+                canary += [first.part(at, at + 1) for at in range(len(first))]
+                if len(canary) == gate and untried:
+                    await self._pass_gate(canary)
+            await self._dispatch(batch)
+            self._progress.passed += len(batch)
+            if limit is not None and self._progress.passed >= limit:
+                break
+        if len(canary) < gate and untried:
+            await self._pass_gate(canary)
+
+    async def _pass_gate(self, canary: list[Batch]) -> None:
+        """Wait until the canary is settled and durable, then have it looked at."""
+        await self._queue.join()
+        if self._stop.requested:
+            raise StoppingError
+        await self._talker.committer.flush()
+        await self._after_canary(canary)
+
+    async def _dispatch(self, batch: Batch) -> bool:
+        """Queue the parts of a batch that are wanted, unless an earlier step failed; tell if there were any."""
+        if self._stop.requested:
+            raise StoppingError
+        if not len(batch):
+            return False
+        wanted = self._board.having(batch.rows, self._wanted)
+        if self._earlier:
+            wanted &= ~self._hold_back(batch, wanted)
+        for part in wanted_parts(batch, wanted):
+            ticket = await self._conflicts.hold(part) if self._conflicts else None
+            attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
+            marked = part.after_attempt() if attempted else part
+            await self._queue.put((marked, ticket))
+        return bool(wanted.any())
+
+    def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
+        """Settle the rows that failed in an earlier step; return which they are."""
+        bad = (CODE[Status.FAILED], CODE[Status.UNKNOWN])
+        failed: Mask = np.logical_or.reduce([board.having(batch.rows, bad) for board in self._earlier])
+        new = failed & wanted & ~self._board.having(batch.rows, (EARLIER_STEP,))
+        now = self._talker.now()
+        for first, last in self._board.runs(batch.rows[new]):
+            self._talker.committer.settle(Entry(self._talker.step, first, last, _EARLIER, 0, None, now))
+        return failed
+
+    async def _work(self) -> None:
+        """Talk about batches until there are no more; after the stop, let them lie."""
+        while (item := await self._queue.get()) is not None:
+            batch, ticket = item
+            try:
+                if not self._stop.requested:
+                    self._judge(await self._talker.talk(batch))
+            except StoppingError:
+                pass
+            finally:
+                if ticket is not None and self._conflicts:
+                    self._conflicts.release(ticket)
+                self._queue.task_done()
+
+    def _judge(self, seen: Seen) -> None:
+        """Stop the step if what came back says that going on would do harm."""
+        progress = self._progress
+        progress.settled += sum(seen.counts.values())
+        progress.bad += seen.counts.get(Status.FAILED, 0) + seen.counts.get(Status.UNKNOWN, 0)
+        self._judge_rate(at_end=False)
+        if seen.split and len(progress.split_refusals) < SPLITS_TO_JUDGE:
+            alike = len(seen.refusals) == 1 and set(seen.counts) == {Status.FAILED}
+            progress.split_refusals.append(next(iter(seen.refusals)) if alike else None)
+            self._judge_splits(progress.split_refusals)
+
+    def _judge_rate(self, *, at_end: bool) -> None:
+        most, progress = self._bounds.max_failure_rate, self._progress
+        if most is None or not progress.settled or (progress.settled < ENOUGH_TO_JUDGE and not at_end):
+            return
+        if progress.bad / progress.settled > most:
+            self._refuse(
+                RefusedError(
+                    f"guard max_failure_rate: {progress.bad:,} of {progress.settled:,} records failed,"
+                    f" more than {most:.1%}; look at them with bulk export --status failed"
+                )
+            )
+
+    def _judge_splits(self, refusals: list[str | None]) -> None:
+        if len(refusals) == SPLITS_TO_JUDGE and refusals[0] is not None and len(set(refusals)) == 1:
+            self._refuse(
+                StoppedError(
+                    f"the first {SPLITS_TO_JUDGE} refused batches were refused record by record and alike;"
+                    " mend the job, then run again (bulk export shows it)"
+                )
+            )
+
+    def _refuse(self, reason: BulkError) -> None:
+        self._stop.request(reason)

@@ -1,0 +1,93 @@
+"""What a run is made of: its steps, its destinations, its options."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulk.conversation import Response, Status
+from bulk.destinations.system import Operation, Reading
+from bulk.ledger import PassFacts
+from bulk.mapping import StepMapping
+from bulk.pacing import Rate
+from bulk.retry import RetryPolicy
+from bulk.runner.lane import Sender
+from bulk.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class StepSetup:
+    """One step, ready to run."""
+
+    index: int
+    name: str
+    destination: str
+    operation: Operation
+    settings: Any
+    mapping: StepMapping
+    batch_size: int
+    duplicates: str
+    opted_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSetup:
+    """One destination, ready to be sent to; ``open_sender`` is called inside the running loop."""
+
+    name: str
+    read: Callable[[Response], Reading | None]
+    rate: Rate | None
+    reserve: float
+    concurrency: int
+    policy: RetryPolicy
+    drain: float
+    open_sender: Callable[[], AbstractAsyncContextManager[Sender]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the guards say.
+
+    Attributes:
+        limit: Only the first so many sendable records of each step.
+        again: Statuses that are sent once more.
+        fresh: Begin a new pass in any case.
+        max_records: Guard on the records of a step.
+        min_records: Guard on the records of a step.
+        max_failure_rate: Guard on the share of failed and unknown.
+        canary: So many records of each step go alone first.
+        tolerate: Share of failed and rejected with which a pass still ends well.
+        overrides: Guards that are lifted for this run.
+        facts: What the ledger notes about this run.
+    """
+
+    limit: int | None = None
+    again: frozenset[Status] = frozenset()
+    fresh: bool = False
+    max_records: int | None = None
+    min_records: int | None = None
+    max_failure_rate: float | None = None
+    canary: int = 0
+    tolerate: float = 0.0
+    overrides: frozenset[str] = frozenset()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A job made ready to run."""
+
+    name: str
+    digest: str
+    source: Source
+    source_facts: dict[str, Any]
+    steps: tuple[StepSetup, ...]
+    lanes: tuple[LaneSetup, ...]
+    options: Options
+    secret: bytes | None
+    """What keys are hashed with in the ledger, or None to keep them as they are."""
+
+    def facts(self, fingerprint: str) -> PassFacts:
+        """Return what identifies a pass over this job's source."""
+        steps = [(step.name, step.destination, step.operation.name) for step in self.steps]
+        return PassFacts(self.name, self.digest, fingerprint, self.source_facts, steps)

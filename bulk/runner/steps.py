@@ -1,0 +1,148 @@
+"""The steps of one destination, one after another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from bulk.conversation import Batch, Conversation, Request, Settle, Status, Verdict
+from bulk.errors import RefusedError
+from bulk.ledger import Entry, Ledger
+from bulk.ledger.board import CODE, Mask
+from bulk.plan.packing import Packer
+from bulk.runner.committer import Committer, Work
+from bulk.runner.feed import feed
+from bulk.runner.lane import Lane
+from bulk.runner.people import People
+from bulk.runner.sending import Bounds, Sending
+from bulk.runner.setup import LaneSetup, Setup, StepSetup
+from bulk.runner.stop import StoppingError
+from bulk.runner.talk import Talker, Tries
+
+MOST_WAITING = 64
+"""Conversations beyond the slots: those that wait for a retry hold no slot, and others go on meanwhile."""
+_INTERRUPTED = Verdict(
+    Status.UNKNOWN,
+    "interrupted",
+    error_message="the run ended after this was sent and before its answer; it is not safe to send again",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSteps:
+    """Carries out the steps of one destination."""
+
+    lane: LaneSetup
+    line: Lane
+    steps: list[StepSetup]
+    setup: Setup
+    ledger: Ledger
+    committer: Committer
+    people: People
+    source_work: Work
+    unix: Callable[[], float]
+
+    async def run(self) -> None:
+        """Run every step to its end, or until the destination stops."""
+        for position, step in enumerate(self.steps):
+            if self.line.stop.requested:
+                return
+            await self._run_step(step, self.steps[:position])
+            await self.committer.flush()
+
+    async def _run_step(self, step: StepSetup, before: list[StepSetup]) -> None:
+        boards = self.ledger.boards
+        talker = Talker(
+            step=step.index,
+            converse=partial(_converse, step),
+            line=self.line,
+            committer=self.committer,
+            board=boards[step.index],
+            now=self.unix,
+            scrub=self.setup.secret is not None,
+        )
+        keys_repeat = step.duplicates == "keep_all"
+        sending = Sending(
+            talker,
+            board=boards[step.index],
+            earlier=[boards[other.index] for other in before],
+            attempted=await self._after_crash(step),
+            bounds=self._bounds(),
+            stop=self.line.stop,
+            keys_repeat=keys_repeat,
+            workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
+            after_canary=partial(self._after_canary, step),
+        )
+        await sending.run(self._batches(step, Packer(step.batch_size, keys_repeat=keys_repeat)))
+
+    def _bounds(self) -> Bounds:
+        options = self.setup.options
+        lifted = options.overrides
+        return Bounds(
+            limit=options.limit,
+            canary=0 if "canary" in lifted else options.canary,
+            max_failure_rate=None if "max_failure_rate" in lifted else options.max_failure_rate,
+            again=options.again,
+        )
+
+    async def _after_crash(self, step: StepSetup) -> Mask:
+        """Find what may have been in flight when a former run ended; what must not be repeated is unknown."""
+        attempted = self.ledger.intended(step.index)
+        if step.operation.repeatable or not attempted.any():
+            return attempted
+        rows = (np.flatnonzero(attempted) + 1).astype(np.uint32)
+        for first, last in self.ledger.boards[step.index].runs(rows):
+            self.committer.settle(Entry(step.index, first, last, _INTERRUPTED, 1, None, self.unix()))
+        await self.committer.flush()
+        return np.zeros_like(attempted)
+
+    async def _batches(self, step: StepSetup, packer: Packer) -> AsyncIterator[Batch]:
+        """Yield the step's batches; the next chunk is read while the present one is sent."""
+        told = self.ledger.boards[step.index].told
+        chunks = feed(self.setup.source, step.mapping, told, packer)
+        upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
+        try:
+            while (batches := await upcoming) is not None:
+                upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
+                for batch in batches:
+                    yield batch
+        finally:
+            upcoming.cancel()
+
+    async def _after_canary(self, step: StepSetup, canary: list[Batch]) -> None:
+        """Refuse to go on unless every canary record is settled well, and shown as it was sent."""
+        board = self.ledger.boards[step.index]
+        bad = (CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING])
+        faulty = [int(one.rows[0]) for one in canary if board.having(one.rows, bad).any()]
+        differing = [] if faulty else [said for one in canary if (said := await self._differs(step, one))]
+        if faulty or differing:
+            rows = ", ".join(map(str, faulty[:10]))
+            what = f"of the first {len(canary)} records, {len(faulty)} did not go well (rows {rows})"
+            refused = RefusedError(f"guard canary: {what if faulty else differing[0]}; nothing else was sent")
+            self.line.stop.request(refused)
+            raise StoppingError
+        try:
+            await self.people.canary_passed(step.name, len(canary))
+        except RefusedError as refused:
+            self.line.stop.request(refused)
+            raise StoppingError from None
+
+    async def _differs(self, step: StepSetup, one: Batch) -> str | None:
+        """Read one canary record back; say in what it differs from what was sent, if it does."""
+        sent = self.ledger.boards[step.index].having(one.rows, (CODE[Status.SUCCEEDED],)).all()
+        if step.operation.confirm is None or not sent:
+            return None
+        conversation = step.operation.confirm(one, step.settings)
+        act = next(conversation)
+        while isinstance(act, Request):
+            act = conversation.send(await self.line.exchange(act, Tries()))
+        verdict = act.verdicts[0].verdict if isinstance(act, Settle) else _INTERRUPTED
+        if verdict.status is Status.SUCCEEDED:
+            return None
+        return f"row {int(one.rows[0])} was accepted, but reading it back says: {verdict.error_message}"
+
+
+def _converse(step: StepSetup, batch: Batch) -> Conversation:
+    return step.operation.converse(batch, step.settings)

@@ -1,0 +1,148 @@
+"""Carries out one conversation: asks for what it yields, records what it settles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bulk.conversation import (
+    Act,
+    Batch,
+    Conversation,
+    Remember,
+    Reply,
+    Request,
+    Settle,
+    Settled,
+    Split,
+    Status,
+    Verdict,
+    Wait,
+    halves,
+)
+from bulk.ledger import Board, Entry, Intent, Memory
+from bulk.runner.committer import Committer
+
+
+class Line(Protocol):
+    """The way to a destination."""
+
+    async def exchange(self, request: Request, tries: "Tries") -> Reply:
+        """Send a request until there is an answer, or none is to be had."""
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, holding nothing."""
+
+
+@dataclass(slots=True)
+class Tries:
+    """How often a conversation's requests were tried, and when it began."""
+
+    attempts: int = 0
+    first_sent_at: float | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What became of a batch and all its parts: counts by status, and the distinct refusals."""
+
+    counts: dict[Status, int] = field(default_factory=dict)
+    refusals: set[str] = field(default_factory=set)
+    split: bool = False
+
+    def add(self, verdict: Verdict, count: int) -> None:
+        """Count records that settled alike."""
+        self.counts[verdict.status] = self.counts.get(verdict.status, 0) + count
+        if verdict.status is Status.FAILED:
+            self.refusals.add(verdict.error_message)
+
+
+@dataclass(frozen=True, slots=True)
+class Talker:
+    """Carries out the conversations of one step."""
+
+    step: int
+    converse: Callable[[Batch], Conversation]
+    line: Line
+    committer: Committer
+    board: Board
+    now: Callable[[], float]
+    scrub: bool = False
+    """Whether vendors' messages are left out, because they may name people."""
+
+    async def talk(self, batch: Batch) -> Seen:
+        """Settle every record of a batch."""
+        seen = Seen()
+        await self._converse(batch, seen)
+        return seen
+
+    async def _converse(self, batch: Batch, seen: Seen) -> None:
+        conversation, tries, open_records = self.converse(batch), Tries(), len(batch)
+        reply: Reply | None = None
+        while (act := _next(conversation, reply)) is not None:
+            if isinstance(act, Split) and len(batch) > 1:
+                conversation.close()
+                seen.split = True
+                for half in halves(batch):
+                    await self._converse(half, seen)
+                return
+            if isinstance(act, Settle | Split):
+                open_records -= self._settle(batch, act, tries, seen)
+                await self.committer.room()
+                reply = None
+            else:
+                reply = await self._do(act, batch, tries)
+        if open_records:
+            raise RuntimeError("a conversation ended before it had settled every record")
+
+    async def _do(self, act: Request | Wait | Remember, batch: Batch, tries: Tries) -> Reply | None:
+        if isinstance(act, Request):
+            if act.irreversible or not act.repeatable:
+                await self.committer.intend(self._intents(batch))
+            return await self.line.exchange(act, tries)
+        if isinstance(act, Wait):
+            await self.line.wait(act.seconds)
+            return None
+        first, last = int(batch.rows[0]), int(batch.rows[-1])
+        await self.committer.remember(Memory(self.step, first, last, act.data))
+        return None
+
+    def _intents(self, batch: Batch) -> list[Intent]:
+        now = self.now()
+        return [Intent(self.step, first, last, now) for first, last in self.board.runs(batch.rows)]
+
+    def _settle(self, batch: Batch, act: Settle | Split, tries: Tries, seen: Seen) -> int:
+        """Hand the outcomes over; return how many records they settle."""
+        settled = act.verdicts if isinstance(act, Settle) else (Settled(0, len(batch), act.refusal),)
+        now, count = self.now(), 0
+        for run in settled:
+            verdict = _scrubbed(run.verdict) if self.scrub else run.verdict
+            for first, last in self.board.runs(batch.rows[run.start : run.stop]):
+                self.committer.settle(
+                    Entry(self.step, first, last, verdict, tries.attempts, tries.first_sent_at, now)
+                )
+            seen.add(run.verdict, run.stop - run.start)
+            count += run.stop - run.start
+        return count
+
+
+def _scrubbed(verdict: Verdict) -> Verdict:
+    """Return a verdict without the vendor's words and ids."""
+    return Verdict(
+        verdict.status,
+        verdict.reason,
+        verdict.http_status,
+        verdict.error_code,
+        error_message="the destination's message is not kept in a hashed ledger"
+        if verdict.error_message
+        else "",
+        request_id=verdict.request_id,
+        verification=verdict.verification,
+    )
+
+
+def _next(conversation: Conversation, reply: Reply | None) -> Act | None:
+    """Return what the conversation wants next; None if it has ended."""
+    try:
+        return conversation.send(reply)
+    except StopIteration:
+        return None

@@ -1,0 +1,105 @@
+"""Open files whatever they are compressed with, and find out whether a compressed one is whole."""
+
+import gzip
+import zlib
+from typing import BinaryIO, Final, cast
+
+import zstandard
+
+from bulk.errors import SourceError
+from bulk.source.decoding import Bytes
+
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_BLOCK: Final = 1 << 20
+_WINDOW: Final = 1 << 31
+_DAMAGE: Final = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
+SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
+
+
+class ZstdStream:
+    """The text of a zstd file of any number of frames; unlike the library's own, it notices a missing end."""
+
+    def __init__(self, raw: Bytes) -> None:
+        self._raw = raw
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._rest = b""
+        self._text = bytearray()
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, none only at the end."""
+        while len(self._text) < size and self._more():
+            pass
+        text = bytes(self._text[:size])
+        del self._text[:size]
+        return text
+
+    def close(self) -> None:
+        """Close the file below."""
+        self._raw.close()
+
+    def _more(self) -> bool:
+        data = self._rest or self._raw.read(_BLOCK >> 3)
+        self._rest = b""
+        if not data:
+            if self._frame is not None:
+                raise EOFError("a frame has no end")
+            return False
+        if self._frame is None:
+            self._frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+        self._text += self._frame.decompress(data)
+        if self._frame.eof:
+            self._rest = self._frame.unused_data
+            self._frame = None
+        return True
+
+
+class Guarded:
+    """A stream whose damage is told in a sentence."""
+
+    def __init__(self, stream: Bytes, name: str, file: Bytes) -> None:
+        self._stream = stream
+        self._name = name
+        self._file = file
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, none only at the end."""
+        try:
+            return self._stream.read(size)
+        except _DAMAGE as error:
+            raise SourceError(
+                f"{self._name} is a damaged or incomplete compressed file: fetch it again."
+            ) from error
+        except OSError as error:
+            reason = error.strerror or "a reading error"
+            raise SourceError(f"{self._name} cannot be read to its end: {reason}.") from error
+
+    def close(self) -> None:
+        """Close the stream and the file below it, which gzip leaves open."""
+        self._stream.close()
+        self._file.close()
+
+
+def compression(head: bytes, suffix: str) -> str:
+    """Return ``gzip``, ``zstd`` or nothing, going by a file's first bytes, else by its suffix."""
+    if head.startswith(_GZIP):
+        return "gzip"
+    if head.startswith(_ZSTD):
+        return "zstd"
+    return SUFFIXES.get(suffix, "")
+
+
+def decompressed(raw: Bytes, kind: str, name: str) -> Bytes:
+    """Return a stream of what ``raw`` holds, which is compressed in the way ``kind`` says."""
+    if kind == "gzip":
+        return Guarded(gzip.GzipFile(mode="rb", fileobj=cast("BinaryIO", raw)), name, raw)
+    return Guarded(ZstdStream(raw) if kind == "zstd" else raw, name, raw)
+
+
+def check_whole(stream: Bytes) -> None:
+    """Decompress a file to its end, to nowhere."""
+    try:
+        while stream.read(_BLOCK):
+            pass
+    finally:
+        stream.close()

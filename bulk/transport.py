@@ -1,0 +1,264 @@
+"""Send one request at most once, and return its answer or why there is none."""
+
+import io
+import re
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace, TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from bulk import __version__
+from bulk.conversation import Lost, Request, Response
+
+Failure = Lost
+"""What a single try without a usable answer is called before it is given up."""
+
+LARGEST_ANSWER = 10_000_000
+"""Bytes of a decoded answer; more is a broken answer."""
+_LARGEST_PLAIN_BODY = 2**20
+"""Beyond this aiohttp wants a body in pieces, lest the loop stall."""
+_CONNECT_TIMEOUT = 10.0
+_KEEP_ALIVE = 4.0
+"""Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
+request that meets a closing connection may or may not have been processed."""
+_PATH = re.compile(r"/[!-\"$-~]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_JSON = {"Content-Type": "application/json"}
+
+OnSent = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go, and how.
+
+    Attributes:
+        base_url: Scheme, host and first part of the path, without a slash at the end.
+        headers: Sent with every request; credentials are among them.
+        timeout: Seconds for one whole exchange.
+        concurrency: Connections held at a time.
+    """
+
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 30.0
+    concurrency: int = 16
+
+
+@dataclass(slots=True)
+class _Call:
+    """One exchange as the session's tracing sees it."""
+
+    on_sent: OnSent | None
+    has_body: bool
+    sent: bool = False
+
+    def went_out(self) -> None:
+        if not self.sent:
+            self.sent = True
+            if self.on_sent is not None:
+                self.on_sent()
+
+
+class _ResetError(Exception):
+    """The connection was lost; aiohttp answers its own errors of this kind by sending again."""
+
+
+class _TooLargeError(Exception):
+    """The answer is larger than ``LARGEST_ANSWER``."""
+
+
+class Transport:
+    """The connections to one destination. Build it in a running loop, use it as a context manager.
+
+    Redirects are not followed, cookies not kept, certificates verified. A proxy is taken from
+    ``HTTPS_PROXY``/``HTTP_PROXY``, unless ``NO_PROXY`` names the host, when the transport is built;
+    ``.netrc`` is not read.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._base = endpoint.base_url
+        self._timeout = endpoint.timeout
+        _refuse_control_characters(endpoint.headers.items())
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=endpoint.concurrency, keepalive_timeout=_KEEP_ALIVE),
+            headers={"User-Agent": f"bulk/{__version__}", "Accept": "application/json", **endpoint.headers},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=endpoint.timeout, sock_connect=min(_CONNECT_TIMEOUT, endpoint.timeout)
+            ),
+            proxy=_proxy(endpoint.base_url),
+            middlewares=(_once,),
+            trace_configs=[_tracing()],
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def send(self, request: Request, on_sent: OnSent | None = None) -> Response | Failure:
+        """Send ``request`` at most once.
+
+        Args:
+            request: What to send.
+            on_sent: Called once, as its first bytes go to the socket; not called if none do.
+
+        Raises:
+            ValueError: The request would break out of its line of HTTP; nothing was sent.
+        """
+        if not _PATH.fullmatch(request.path):
+            raise ValueError("a path begins with / and holds printable ASCII other than spaces and #")
+        _refuse_control_characters(request.headers)
+        call = _Call(on_sent, bool(request.body))
+        try:
+            return await self._exchange(request, call)
+        except (aiohttp.ClientError, OSError, _ResetError, _TooLargeError, UnicodeError) as error:
+            return self._failure(error, call)
+
+    async def _exchange(self, request: Request, call: _Call) -> Response | Failure:
+        async with self._session.request(
+            request.method,
+            URL(self._base + request.path, encoded=True),
+            data=_payload(request.body),
+            headers=_headers(request),
+            allow_redirects=False,
+            trace_request_ctx=call,
+        ) as answer:
+            try:
+                body = await _body(answer)
+            except (aiohttp.ClientError, OSError, _TooLargeError) as error:
+                answer.close()
+                return self._failure(error, call, answer.status)
+            return Response(answer.status, _lower(answer.headers), body)
+
+    def _failure(self, error: Exception, call: _Call, status: int | None = None) -> Failure:
+        """Say what went wrong in our own words: those of the error may name the URL, and with it a person."""
+        reason, message = _explain(error, call)
+        if reason == "timeout":
+            message = f"no answer within {self._timeout:g} s"
+        return Lost(reason, message, http_status=status, processed=call.sent)
+
+
+def _explain(error: Exception, call: _Call) -> tuple[str, str]:
+    if not call.sent:
+        return "connection", _why_no_connection(error)
+    if isinstance(error, TimeoutError):
+        return "timeout", "no answer in time"
+    if isinstance(error, _TooLargeError):
+        return "broken_answer", f"the answer is larger than {LARGEST_ANSWER:,} bytes"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "broken_answer", "the answer is cut short or cannot be decoded"
+    if isinstance(error, aiohttp.ClientResponseError | UnicodeError):
+        return "broken_answer", "the answer is not HTTP"
+    return "connection", "the connection was lost before the answer came"
+
+
+def _why_no_connection(error: Exception) -> str:
+    """Return a sentence about a request of which nothing was sent."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name cannot be resolved"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.ServerFingerprintMismatch):
+        return "no secure connection: the certificate or the TLS handshake was refused"
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+        return "the proxy refused the connection"
+    if isinstance(error, TimeoutError):
+        return "connecting took too long"
+    return "no connection"
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep the session from sending idempotent methods again by itself when a kept connection was reset."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise _ResetError from error
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Tell each call when its bytes go out: with the first piece of the body if there is one."""
+
+    async def headers(
+        _session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        _sent: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        call: _Call = context.trace_request_ctx
+        if not call.has_body:
+            call.went_out()
+
+    async def chunk(
+        _session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        _sent: aiohttp.TraceRequestChunkSentParams,
+    ) -> None:
+        context.trace_request_ctx.went_out()
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(headers)
+    tracing.on_request_chunk_sent.append(chunk)
+    return tracing
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    return body if body is None or len(body) <= _LARGEST_PLAIN_BODY else io.BytesIO(body)
+
+
+def _headers(request: Request) -> Mapping[str, str] | None:
+    if not request.headers:
+        return _JSON if request.body is not None else None
+    given = dict(request.headers)
+    if request.body is None or any(name.lower() == "content-type" for name in given):
+        return given
+    return {**_JSON, **given}
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """Read the body in pieces as they are decoded, so that a small answer cannot unfold into a huge one."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in answer.content.iter_any():
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise _TooLargeError
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers by lower-case name; several of one name are one list, as HTTP has it."""
+    lower: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        lower[key] = f"{lower[key]}, {value}" if key in lower else value
+    return lower
+
+
+def _refuse_control_characters(headers: Iterable[tuple[str, str]]) -> None:
+    """Refuse headers that would end their line and begin another, without repeating what they hold."""
+    for name, value in headers:
+        if _CONTROL.search(name) or _CONTROL.search(value):
+            raise ValueError("a header holds a control character")
+
+
+def _proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment names for this host, read once instead of for each request."""
+    parts = urlsplit(base_url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return getproxies_environment().get(parts.scheme)
