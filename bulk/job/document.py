@@ -1,6 +1,5 @@
 """YAML 1.2 text as plain values that remember their lines."""
 
-import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,18 +109,7 @@ def _scalar(tag: str, text: str) -> Any:
 
 def _compose(text: str, name: str) -> Node | None:
     """Parse into nodes; an expression in braces may lack the quotes that YAML wants for its commas."""
-    try:
-        return _composed(text, name)
-    except MarkedYAMLError:
-        quoted = _BARE_EXPRESSION.sub(_quote, text)
-        if quoted == text:
-            raise
-        with contextlib.suppress(MarkedYAMLError):
-            return _composed(quoted, name)
-        raise
-
-
-def _composed(text: str, name: str) -> Node | None:
+    text = _BARE_EXPRESSION.sub(_quote, text)
     for token in YAML(typ="safe", pure=True).scan(text):
         if isinstance(token, TagToken):
             raise JobError([f"{name}:{token.start_mark.line + 1}: YAML tags (!…) are not allowed"])
@@ -130,6 +118,10 @@ def _composed(text: str, name: str) -> Node | None:
 
 
 def _quote(match: re.Match[str]) -> str:
+    """Quote an expression that YAML would cut at a comma between parentheses."""
+    first = match["expression"].partition(",")[0]
+    if first.count("(") <= first.count(")"):
+        return match[0]
     expression = match["expression"].replace("'", "''")
     return f"{match['before']}'{expression}'{match['after']}"
 

@@ -116,7 +116,7 @@ class Sending:
         await self._after_canary(canary)
 
     async def _dispatch(self, batch: Batch) -> bool:
-        """Queue the parts of a batch that are wanted, unless an earlier step failed; tell if there were any."""
+        """Queue the wanted parts of a batch, unless an earlier step failed; tell if there were any."""
         if self._stop.requested:
             raise StoppingError
         if not len(batch):

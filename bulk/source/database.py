@@ -84,7 +84,7 @@ def _postgres(uri: str, query: str, rows: int) -> Iterator[Batch]:
         ) from error
     except psycopg.Error as error:
         raise SourceError(
-            f"The database cannot be read ({type(error).__name__}): check its address."
+            f"The database cannot be read ({type(error).__name__}): check its address and the query."
         ) from error
 
 

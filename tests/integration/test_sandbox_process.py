@@ -1,6 +1,5 @@
 """The sandbox as a process: it announces itself, and it never outlives whoever needs it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -138,4 +137,3 @@ def test_the_command_refuses_nonsense_with_a_sentence() -> None:
     app.command()(sandbox)
     result = CliRunner().invoke(app, ["--rate", "often"])
     assert (result.exit_code, "'often' is not a rate" in result.output) == (2, True)
-    assert os.linesep * 3 not in result.output
