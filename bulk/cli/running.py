@@ -140,7 +140,7 @@ async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:
             setup,
             ledger,
             people=Asker(yes=asked.yes, confirm=asked.confirm, limit=asked.limit),
-            world=World(unix=time.time, draw=random.random),
+            world=World(unix=time.time, draw=random.random, sleep=asyncio.sleep),
             source_work=source_work,
             ledger_work=ledger_work,
             note=log.info,

@@ -1,7 +1,7 @@
 """The way to one destination: its pacing, its transport, its retries, its breaker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -41,10 +41,12 @@ class World:
     Attributes:
         unix: Seconds since 1970.
         draw: A random number from 0 (included) to 1 (excluded).
+        sleep: Lets seconds pass.
     """
 
     unix: Callable[[], float]
     draw: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class Lane:
     async def wait(self, seconds: float) -> None:
         """Let time pass, holding neither a slot nor the rate."""
         with self.stop.interruptible():
-            await asyncio.sleep(seconds)
+            await self._world.sleep(seconds)
 
     async def exchange(self, request: Request, tries: Tries) -> Reply:
         """Send a request until there is an answer, or none is to be had.
@@ -140,7 +142,7 @@ class Lane:
                     self._answered.clear()
                     await self._answered.wait()
                 else:
-                    await asyncio.sleep(delay)
+                    await self._world.sleep(delay)
         return permit
 
     def _meaning(self, reply: Reply) -> Meaning:
