@@ -1,7 +1,5 @@
 """The current status of every row in one step, as arrays folded from the ledger."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +18,13 @@ EARLIER_STEP = len(CODES)
 """Code of rows that are skipped only because an earlier step failed; they may be sent after all."""
 Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
+
+
+def code_set(*codes: int) -> Mask:
+    """Return codes as a table of whether a code is among them."""
+    among = np.zeros(len(CODES) + 1, dtype=np.bool_)
+    among[list(codes)] = True
+    return among
 
 
 class Board:
@@ -88,6 +93,7 @@ class Board:
         starts, ends = np.concatenate(([0], breaks)), np.concatenate((breaks, [len(rows)]))
         return [(int(rows[start]), int(rows[end - 1])) for start, end in zip(starts, ends, strict=True)]
 
-    def having(self, rows: Rows, codes: Iterable[int]) -> Mask:
-        """Mark which of ``rows`` have one of ``codes``."""
-        return np.isin(self.codes[rows.astype(np.int64) - 1], np.fromiter(codes, dtype=np.uint8))
+    def having(self, rows: Rows, among: Mask) -> Mask:
+        """Mark which of ``rows`` have one of the codes that ``code_set`` gave."""
+        marks: Mask = among[self.codes[rows.astype(np.int64) - 1]]
+        return marks

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,14 @@ class Ledger:
         self.facts = PassFacts("", "", "", {}, ())
 
     def close(self) -> None:
-        """Close the file, then give up the hold on it."""
-        with translated(self.path):
-            self._connection.close()
-        self._hold.release()
+        """Close the file, then give up the hold on it; unless somebody reads it, no WAL is left beside it."""
+        try:
+            with translated(self.path):
+                with suppress(sqlite3.OperationalError):
+                    self._connection.execute("PRAGMA journal_mode=DELETE")
+                self._connection.close()
+        finally:
+            self._hold.release()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from bulk.conversation import Status
-from bulk.errors import RefusedError, StoppedError
+from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Ledger
 from bulk.pacing import Pacer
 from bulk.plan.guards import Limits, plan_digest, refusals
@@ -147,20 +147,26 @@ class Run:
 
     async def _send(self) -> None:
         """Send to all destinations side by side, and let what is in flight finish after a stop."""
-        committer = Committer(self.ledger, self._ledger_work)
         async with AsyncExitStack() as stack:
             for lane in self.setup.lanes:
                 self.lanes[lane.name] = await self._open(lane, stack)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(committer.run(), name="committer")
-                sending = [
-                    group.create_task(self._steps(lane, committer).run(), name=f"destination {lane.name}")
-                    for lane in self.setup.lanes
-                ]
-                watch = group.create_task(self._drain(sending), name="drain")
-                await asyncio.wait(sending)
-                watch.cancel()
-                committer.close()
+            try:
+                await self._send_all()
+            except* BulkError as errors:
+                raise _first(errors) from None
+
+    async def _send_all(self) -> None:
+        committer = Committer(self.ledger, self._ledger_work)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(committer.run(), name="committer")
+            sending = [
+                group.create_task(self._steps(lane, committer).run(), name=f"destination {lane.name}")
+                for lane in self.setup.lanes
+            ]
+            watch = group.create_task(self._drain(sending), name="drain")
+            await asyncio.wait(sending)
+            watch.cancel()
+            committer.close()
 
     async def _open(self, lane: LaneSetup, stack: AsyncExitStack) -> Lane:
         sender = await stack.enter_async_context(lane.open_sender())
@@ -215,6 +221,12 @@ class Run:
         if reasons:
             return max(reason.exit_code for reason in reasons)
         return ledger_code(self.ledger.boards, self.setup.options)
+
+
+def _first(errors: BaseExceptionGroup[BulkError]) -> BulkError:
+    """Return the first error of a group of groups."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _refuse_unless_overridden(found: Sequence[tuple[str, str]], overrides: frozenset[str]) -> None:

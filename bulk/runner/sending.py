@@ -10,7 +10,7 @@ import numpy as np
 from bulk.conversation import Batch, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
-from bulk.ledger.board import CODE, EARLIER_STEP, Mask
+from bulk.ledger.board import CODE, EARLIER_STEP, Mask, code_set
 from bulk.plan.packing import wanted_parts
 from bulk.runner.conflicts import Conflicts
 from bulk.runner.stop import Stop, StoppingError
@@ -19,6 +19,8 @@ from bulk.runner.talk import Seen, Talker
 ENOUGH_TO_JUDGE = 100
 """Settled records from which on the failure rate is judged while the step runs."""
 SPLITS_TO_JUDGE = 3
+_BAD = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN])
+_HELD_BACK = code_set(EARLIER_STEP)
 _EARLIER = Verdict(Status.SKIPPED, "earlier_step", error_message="an earlier step of this destination failed")
 
 
@@ -61,6 +63,7 @@ class Sending:
         stop: Stop,
         keys_repeat: bool,
         workers: int,
+        waiting: int,
         after_canary: Callable[[list[Batch]], Awaitable[None]],
     ) -> None:
         self._talker = talker
@@ -72,9 +75,11 @@ class Sending:
         self._conflicts = Conflicts() if keys_repeat else None
         self._workers = workers
         self._after_canary = after_canary
-        self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(2 * workers)
+        self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(waiting)
         self._progress = _Progress()
-        self._wanted = {CODE[Status.PENDING], EARLIER_STEP, *(CODE[status] for status in bounds.again)}
+        self._wanted = code_set(
+            CODE[Status.PENDING], EARLIER_STEP, *(CODE[status] for status in bounds.again)
+        )
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Send what is wanted of ``batches``; return when all is settled or the stop was requested."""
@@ -133,9 +138,8 @@ class Sending:
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""
-        bad = (CODE[Status.FAILED], CODE[Status.UNKNOWN])
-        failed: Mask = np.logical_or.reduce([board.having(batch.rows, bad) for board in self._earlier])
-        new = failed & wanted & ~self._board.having(batch.rows, (EARLIER_STEP,))
+        failed: Mask = np.logical_or.reduce([board.having(batch.rows, _BAD) for board in self._earlier])
+        new = failed & wanted & ~self._board.having(batch.rows, _HELD_BACK)
         now = self._talker.now()
         for first, last in self._board.runs(batch.rows[new]):
             self._talker.committer.settle(Entry(self._talker.step, first, last, _EARLIER, 0, None, now))

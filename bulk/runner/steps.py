@@ -10,7 +10,7 @@ import numpy as np
 from bulk.conversation import Batch, Conversation, Request, Settle, Status, Verdict
 from bulk.errors import RefusedError
 from bulk.ledger import Entry, Ledger
-from bulk.ledger.board import CODE, Mask
+from bulk.ledger.board import CODE, Mask, code_set
 from bulk.plan.packing import Packer
 from bulk.runner.committer import Committer, Work
 from bulk.runner.feed import feed
@@ -23,6 +23,10 @@ from bulk.runner.talk import Talker, Tries
 
 MOST_WAITING = 64
 """Conversations beyond the slots: those that wait for a retry hold no slot, and others go on meanwhile."""
+FEWEST_QUEUED = 8
+"""Batches that wait for a worker at the least, however large they are."""
+MOST_QUEUED = 20_000
+"""Records that wait for a worker."""
 _INTERRUPTED = Verdict(
     Status.UNKNOWN,
     "interrupted",
@@ -73,6 +77,7 @@ class LaneSteps:
             stop=self.line.stop,
             keys_repeat=keys_repeat,
             workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
+            waiting=max(FEWEST_QUEUED, min(2 * self.lane.concurrency, MOST_QUEUED // step.batch_size)),
             after_canary=partial(self._after_canary, step),
         )
         await sending.run(self._batches(step, Packer(step.batch_size, keys_repeat=keys_repeat)))
@@ -114,7 +119,7 @@ class LaneSteps:
     async def _after_canary(self, step: StepSetup, canary: list[Batch]) -> None:
         """Refuse to go on unless every canary record is settled well, and shown as it was sent."""
         board = self.ledger.boards[step.index]
-        bad = (CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING])
+        bad = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING])
         faulty = [int(one.rows[0]) for one in canary if board.having(one.rows, bad).any()]
         differing = [] if faulty else [said for one in canary if (said := await self._differs(step, one))]
         if faulty or differing:
@@ -131,7 +136,7 @@ class LaneSteps:
 
     async def _differs(self, step: StepSetup, one: Batch) -> str | None:
         """Read one canary record back; say in what it differs from what was sent, if it does."""
-        sent = self.ledger.boards[step.index].having(one.rows, (CODE[Status.SUCCEEDED],)).all()
+        sent = self.ledger.boards[step.index].having(one.rows, code_set(CODE[Status.SUCCEEDED])).all()
         if step.operation.confirm is None or not sent:
             return None
         conversation = step.operation.confirm(one, step.settings)
