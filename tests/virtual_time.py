@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_TICK = 1e-9
+"""No clock stands still: code that waits out the last rounding error of a deadline would never see it pass."""
+
 
 class StuckError(RuntimeError):
     """Everybody waits, and nothing is left that could wake anybody."""
@@ -26,7 +29,7 @@ class _JumpingSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise StuckError("nothing to do, and no timer set")
-        self.now += max(0.0, timeout)
+        self.now += max(timeout, _TICK)
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -108,7 +108,7 @@ def _options(job: Job, asked: Asked) -> Options:
     facts: dict[str, Any] = {
         "version": __version__,
         "sandbox": asked.sandbox,
-        "settings": list(asked.settings),
+        "settings": [_without_secret(setting) for setting in asked.settings],
     }
     if asked.limit is not None:
         facts["limit"] = asked.limit
@@ -128,6 +128,12 @@ def _options(job: Job, asked: Asked) -> Options:
         overrides=frozenset(asked.overrides),
         facts=facts,
     )
+
+
+def _without_secret(setting: str) -> str:
+    """Return a ``--set`` as the ledger keeps it: a path below ``auth`` without its value."""
+    where, _, _ = setting.partition("=")
+    return f"{where}=(not kept)" if "auth" in where.split(".") else setting
 
 
 async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:

@@ -105,7 +105,8 @@ class Sending:
                 canary += [first.part(at, at + 1) for at in range(len(first))]
                 if len(canary) == gate and untried:
                     await self._pass_gate(canary)
-            await self._dispatch(batch)
+            if len(canary) >= gate:
+                await self._dispatch(batch)
             self._progress.passed += len(batch)
             if limit is not None and self._progress.passed >= limit:
                 break

@@ -1,0 +1,26 @@
+"""One sandbox for all end-to-end tests of a process; each test finds it empty."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workshop import Sandbox, Workshop, sandbox_with
+
+from bulk.sandbox import CustomerlyBehaviour, SandboxOptions
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[Sandbox]:
+    with sandbox_with(SandboxOptions(customerly=CustomerlyBehaviour(max_batch=1000))) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: Sandbox) -> Sandbox:
+    shared_sandbox.reset()
+    return shared_sandbox
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: Sandbox) -> Workshop:
+    return Workshop(tmp_path, sandbox.url)

@@ -1,0 +1,202 @@
+"""What the end-to-end tests work with: sources, jobs, the command as a subprocess, the sandbox's memory."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import orjson
+
+import bulk
+from bulk.sandbox import SANDBOX_TOKEN, SandboxOptions, running_sandbox
+
+REPOSITORY = Path(bulk.__file__).resolve().parents[1]
+PATIENCE = 60.0
+"""Seconds after which a test gives up waiting; nothing takes nearly as long."""
+POLL = 0.002
+"""Seconds between two looks at a condition, so that what is waited for gets the processor."""
+Row = dict[str, Any]
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Poll a real condition until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"never happened: {what}")
+        pause.wait(POLL)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox and what it remembers."""
+
+    urls: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.urls["customerly"]
+
+    def _read(self, path: str) -> bytes:
+        with urlopen(f"{self.urls['control']}/{path}") as answer:
+            body: bytes = answer.read()
+        return body
+
+    def reset(self) -> None:
+        with urlopen(Request(f"{self.urls['control']}/reset", method="POST")) as answer:
+            answer.read()
+
+    def stats(self) -> dict[str, Any]:
+        stats: dict[str, Any] = orjson.loads(self._read("stats"))["customerly"]
+        return stats
+
+    @property
+    def requests(self) -> int:
+        count: int = self.stats()["requests"]
+        return count
+
+    def log(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self._read("requests").splitlines()]
+
+    def targets(self) -> list[tuple[str, str]]:
+        """Method and digest of path and query of every request."""
+        return [(entry["method"], entry["target_sha256"]) for entry in self.log()]
+
+    def path_digest(self, path: str) -> str:
+        return sha256(urlsplit(self.url).path + path)
+
+    def contacts(self, kind: str = "users") -> dict[str, dict[str, Any]]:
+        """Contacts by address, as they arrived."""
+        lines = self._read(f"customerly/{kind}").splitlines()
+        return {contact["email"]: contact for contact in map(orjson.loads, lines)}
+
+    def put(self, kind: str, records: list[dict[str, Any]]) -> None:
+        """Give the account contacts before the test begins."""
+        headers = {"Authorization": f"Bearer {SANDBOX_TOKEN}", "Content-Type": "application/json"}
+        body = orjson.dumps({kind: records})
+        with urlopen(Request(f"{self.url}/{kind}", body, headers, method="POST")) as answer:
+            answer.read()
+
+
+@contextmanager
+def sandbox_with(options: SandboxOptions) -> Iterator[Sandbox]:
+    """Run a sandbox of its own for a test that needs another than the shared one."""
+    with running_sandbox(options) as urls:
+        yield Sandbox(urls)
+
+
+class Workshop:
+    """A folder with a source, a job and a ledger, and the command at work in it."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.ledger = folder / "contacts.ledger"
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": str(REPOSITORY),
+            "BULK_STATE_DIR": str(folder / "state"),
+            "CUSTOMERLY_TOKEN": SANDBOX_TOKEN,
+        }
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def source(self, lines: Iterable[str], header: str = "email,name") -> Path:
+        return self.write("contacts.csv", "\n".join([header, *lines]) + "\n")
+
+    def people(self, count: int) -> Path:
+        return self.source(f"person{n}@example.com,Person {n}" for n in range(1, count + 1))
+
+    def job(
+        self, *steps: dict[str, Any], source: dict[str, Any] | None = None, place: object = None, **keys: Any
+    ) -> Path:
+        """Write a job file (JSON is YAML): by default upsert_user, in batches of 50."""
+        usual = {"fields": {"email": "email", "name": "name"}}
+        named = [{"destination": "customerly", **step} for step in steps or ({"operation": "upsert_user"},)]
+        job = {
+            "name": "contacts",
+            "source": {"path": "contacts.csv", **(source or {})},
+            "destinations": {"customerly": {"base_url": self.url, **(place if isinstance(place, dict) else {})}},
+            "steps": [{**usual, **step} for step in named],
+            **keys,
+        }
+        return self.write("contacts.yaml", orjson.dumps(job, option=orjson.OPT_INDENT_2).decode())
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-P", "-W", "error", "-m", "bulk", *arguments]
+
+    def bulk(self, *arguments: str, stdin: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end."""
+        return subprocess.run(
+            self._command(arguments),
+            cwd=self.folder,
+            env=self.environ | environ,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        return self.bulk("run", "contacts.yaml", *arguments, **environ)
+
+    @contextmanager
+    def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a run; whatever happens, it is gone at the end."""
+        command = self._command(("run", "contacts.yaml", *arguments))
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = orjson.loads(self.bulk("status", str(self.ledger), "--json").stdout)
+        return told
+
+    def counts(self, step: str = "upsert_user") -> dict[str, int]:
+        """The statuses that any row of a step has."""
+        counts: dict[str, int] = self.status()["steps"][step]
+        return {status: count for status, count in counts.items() if count}
+
+    def export(self, *arguments: str) -> list[Row]:
+        """The lines of an export."""
+        output = self.folder / "export.ndjson"
+        done = self.bulk("export", str(self.ledger), "-o", str(output), *arguments)
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        return [orjson.loads(line) for line in output.read_bytes().splitlines()]
+
+    def outcomes(self, *arguments: str) -> list[tuple[int, str, str]]:
+        """Row, status and reason of every line of an export."""
+        return [(line["row"], line["status"], line["reason"]) for line in self.export(*arguments)]
+
+    def preview(self, *arguments: str) -> dict[str, Any]:
+        shown: dict[str, Any] = orjson.loads(self.bulk("preview", "contacts.yaml", "--json", *arguments).stdout)
+        return shown
