@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import typer
@@ -12,11 +14,21 @@ from bulk.runner.people import Planned
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Approves by ``--confirm``, ``--yes``, or a typed count."""
+    """Approves by ``--confirm``, ``--yes``, or a typed count.
+
+    Attributes:
+        yes: ``--yes``.
+        confirm: The digest of ``--confirm``.
+        limit: How many records of each step are sent at most.
+        harmless: Nothing real is at stake: after the canary nobody is asked.
+        aside: A context in which the terminal is free for a question.
+    """
 
     yes: bool
     confirm: str | None
     limit: int | None
+    harmless: bool = False
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     async def approve(self, planned: Planned) -> str:
         """Return how the plan was approved.
@@ -41,7 +53,8 @@ class Asker:
                 f"{operations} can never be undone and nobody approved it: look at bulk preview,"
                 f" then run with --confirm {planned.digest} or --yes"
             )
-        await asyncio.to_thread(_typed_count, operations, count)
+        with self.aside():
+            await asyncio.to_thread(_typed_count, operations, count)
         return "typed count"
 
     def _count(self, pending: int) -> int:
@@ -53,10 +66,12 @@ class Asker:
         Raises:
             RefusedError: The answer is no.
         """
-        if self.yes or not sys.stdin.isatty():
+        if self.yes or self.harmless or not sys.stdin.isatty():
             return
         question = f"{step}: the first {records} records went well. Go on with the rest?"
-        if not await asyncio.to_thread(typer.confirm, question, err=True):
+        with self.aside():
+            agreed = await asyncio.to_thread(typer.confirm, question, err=True)
+        if not agreed:
             raise RefusedError("stopped after the canary, as you said; run the same command again to go on")
 
 

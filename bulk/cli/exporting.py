@@ -39,6 +39,8 @@ def write_export(
     """
     wanted, kind = _statuses(statuses), _format(output)
     with View(ledger, number) as view:
+        if view.rows is None:
+            raise LedgerError(f"{ledger}: the source is still being read; there is nothing to export yet")
         origin = _open_source(view, source) if with_source else None
         separator, encoding = _text_form(view) if with_source else (",", "utf-8")
         with _private(output) as file, _writer(file, kind, separator, encoding) as write:
@@ -99,23 +101,19 @@ def _joined(lines: Iterator[pl.DataFrame], source: Source) -> Iterator[pl.DataFr
     """Put the source's columns beside the outcomes; those named like one of ours keep their name."""
     clashing = {name: f"bulk_{name}" for name in EXPORT if name in source.columns}
     rows = _rows_of(source)
-    first: pl.DataFrame | None = None
+    known = pl.DataFrame(schema={ROW: pl.UInt32, **source.schema})
     for frame in lines:
         last = int(frame["row"][-1]) if frame.height else 0
-        parts = [] if first is None else [first]
-        while last and (not parts or _end(parts[-1]) < last):
-            chunk = next(rows, None)
-            if chunk is None:
-                break
-            parts.append(chunk)
-        if not parts:
-            yield frame.rename(clashing)
-            continue
+        parts, end = [known], _end(known)
+        while end < last and (chunk := next(rows, None)) is not None:
+            end = _end(chunk)
+            needed = pl.col(ROW).is_in(frame["row"].implode()) | (pl.col(ROW) > last)
+            parts.append(chunk.select(known.columns).filter(needed))
         known = pl.concat(parts)
         yield frame.rename(clashing).join(
             known, left_on=clashing.get("row", "row"), right_on=ROW, how="left", maintain_order="left"
         )
-        first = known.filter(pl.col(ROW) > last)
+        known = known.filter(pl.col(ROW) > last)
 
 
 def _end(frame: pl.DataFrame) -> int:

@@ -3,13 +3,15 @@
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger import Board
 from bulk.runner.run import Run
@@ -52,6 +54,17 @@ class Watcher:
         self._look()
         if self._bars:
             self._bars.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to a question for a while."""
+        if self._bars:
+            self._bars.stop()
+        try:
+            yield
+        finally:
+            if self._bars:
+                self._bars.start()
 
     async def _watch(self) -> None:
         looks = 0
@@ -124,6 +137,6 @@ def _bars() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         _Facts(),
-        console=Console(file=sys.stderr, stderr=True),
+        console=console(sys.stderr),
         transient=True,
     )

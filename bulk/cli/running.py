@@ -108,7 +108,7 @@ def _options(job: Job, asked: Asked) -> Options:
     facts: dict[str, Any] = {
         "version": __version__,
         "sandbox": asked.sandbox,
-        "settings": [_without_secret(setting) for setting in asked.settings],
+        "settings": [setting.partition("=")[0] for setting in asked.settings],  # values may be secrets
     }
     if asked.limit is not None:
         facts["limit"] = asked.limit
@@ -130,30 +130,32 @@ def _options(job: Job, asked: Asked) -> Options:
     )
 
 
-def _without_secret(setting: str) -> str:
-    """Return a ``--set`` as the ledger keeps it: a path below ``auth`` without its value."""
-    where, _, _ = setting.partition("=")
-    return f"{where}=(not kept)" if "auth" in where.split(".") else setting
-
-
 async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:
     log = logger(json=asked.json_log, job=job.name)
     _check_age(job, source, asked)
     setup = prepare(job, source, os.environ, _options(job, asked))
     ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
     with _worker("source") as source_work, _worker("ledger") as ledger_work:
+        asker = Asker(
+            yes=asked.yes,
+            confirm=asked.confirm,
+            limit=asked.limit,
+            harmless=asked.sandbox,
+            aside=lambda: watcher.aside(),  # noqa: PLW0108 - the watcher of the run that is not made yet
+        )
         run = Run(
             setup,
             ledger,
-            people=Asker(yes=asked.yes, confirm=asked.confirm, limit=asked.limit),
+            people=asker,
             world=World(unix=time.time, draw=random.random, sleep=asyncio.sleep),
             source_work=source_work,
             ledger_work=ledger_work,
             note=log.info,
         )
+        watcher = Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty())
         caught: list[int] = []
         with _signals(run, caught):
-            async with Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty()):
+            async with watcher:
                 code = await run.go()
         return 128 + caught[0] if caught and run.unfinished else code
 

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
+from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger.view import View
 from bulk.report import status_facts, top_reasons
@@ -19,13 +19,13 @@ def print_summary(path: Path, code: int, *, as_json: bool) -> None:
             line = {"event": "finished", "exit_code": code, "ledger": str(path), **status_facts(view)}
             sys.stderr.write(orjson.dumps(line).decode() + "\n")
             return
-        console = Console(file=sys.stderr, stderr=True)
-        console.print(counts_table(view))
+        screen = console(sys.stderr)
+        screen.print(counts_table(view))
         for said in top_reasons(view):
-            console.print(f"  {said}", highlight=False, markup=False)
-        console.print(f"Ledger: {path}", highlight=False, markup=False, soft_wrap=True)
+            screen.print(f"  {said}", markup=False)
+        screen.print(f"Ledger: {path}", markup=False)
         for command in _next_steps(view, path):
-            console.print(command, highlight=False, markup=False, soft_wrap=True)
+            screen.print(command, markup=False)
 
 
 def counts_table(view: View) -> Table:

@@ -1,12 +1,13 @@
 """Prints what a ledger says."""
 
+import sys
 from pathlib import Path
 
 import orjson
 import typer
-from rich.console import Console
 
 from bulk.cli.summary import counts_table
+from bulk.cli.terminal import console
 from bulk.ledger.view import View
 from bulk.report import seconds_left, status_facts, top_reasons
 
@@ -21,14 +22,12 @@ def tell_status(path: Path, *, as_json: bool) -> None:
         if as_json:
             typer.echo(orjson.dumps(status_facts(view), option=orjson.OPT_INDENT_2).decode())
             return
-        console = Console()
+        screen = console(sys.stdout)
         balance = "balanced" if view.balanced else "still reading" if view.rows is None else "NOT BALANCED"
-        console.print(
-            f"{view.job}: pass {view.number}, {view.state}, {balance}", highlight=False, markup=False
-        )
-        console.print(counts_table(view))
+        screen.print(f"{view.job}: pass {view.number}, {view.state}, {balance}", markup=False)
+        screen.print(counts_table(view))
         for line in top_reasons(view):
-            console.print(f"  {line}", highlight=False, markup=False)
+            screen.print(f"  {line}", markup=False)
         left = seconds_left(view)
         if left:
-            console.print(f"about {left:,.0f} s left at the present rate", highlight=False, markup=False)
+            screen.print(f"about {left:,.0f} s left at the present rate", markup=False)

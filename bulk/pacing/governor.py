@@ -12,7 +12,7 @@ _LOWEST = 0.2
 _BUSY = 0.85
 """Share of the rate that must have been used before it is raised: only then was it the bottleneck."""
 _FALL = 0.9
-_SETTLED_FALL = 0.95
+_SETTLED_FALL = 0.96
 _AGREE = 0.06
 """Two ceilings that differ by no more than this share are one."""
 _STEP = 0.02
@@ -94,7 +94,7 @@ class Governor:
             self.rate = max(_LOWEST, self.rate / 2)
             return
         settled = self._ceiling is not None and abs(achieved - self._ceiling) <= _AGREE * self._ceiling
-        self._step = max(_SMALLEST_STEP, self._step / 2) if settled else _STEP
+        self._step = max(_SMALLEST_STEP, self._step / 4) if settled else _STEP
         self._ceiling = achieved
         self.rate = max(_LOWEST, achieved * (_SETTLED_FALL if settled else _FALL))
 
