@@ -241,10 +241,6 @@ class Batch:
         """Return the records ``start`` to ``stop`` of this batch as a batch."""
         return replace(self, start=self.start + start, stop=self.start + stop)
 
-    def after_attempt(self) -> "Batch":
-        """Return this batch, marked as perhaps sent by an earlier run."""
-        return replace(self, attempted=True)
-
     def settle(self, verdict: Verdict) -> Settle:
         """Settle every record alike."""
         return Settle((Settled(0, len(self), verdict),))

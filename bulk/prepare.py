@@ -72,14 +72,10 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         source=source,
         source_facts=source_facts(job),
         steps=_steps(job, source),
-        lanes=tuple(_lane(place, environ) for place in job.destinations.values() if _is_used(job, place)),
+        lanes=tuple(_lane(place, environ) for place in job.used_destinations.values()),
         options=options,
         secret=_secret(job, environ),
     )
-
-
-def _is_used(job: Job, place: Destination) -> bool:
-    return any(step.destination == place.name for step in job.steps)
 
 
 def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:

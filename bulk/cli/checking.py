@@ -48,7 +48,7 @@ def _say_plan(plan: Plan) -> None:
 async def _probe_all(job: Job) -> int:
     """Prove the credentials of every destination; return how many have a problem."""
     problems = 0
-    for place in job.destinations.values():
+    for place in job.used_destinations.values():
         try:
             problem = await _probe(place)
         except BulkError as error:

@@ -70,7 +70,7 @@ def execute(asked: Asked) -> int:
     with ExitStack() as stack:
         if asked.sandbox:
             job = job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
-        accounts = {name: _account(place, os.environ) for name, place in job.destinations.items()}
+        accounts = {name: _account(place, os.environ) for name, place in job.used_destinations.items()}
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         ledger = Ledger(path)
         stack.callback(ledger.close)
@@ -134,6 +134,7 @@ async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:
     log = logger(json=asked.json_log, job=job.name)
     _check_age(job, source, asked)
     setup = prepare(job, source, os.environ, _options(job, asked))
+    ledger.settle_fact("job", job.name)
     ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
     with _worker("source") as source_work, _worker("ledger") as ledger_work:
         asker = Asker(

@@ -89,6 +89,12 @@ class Job:
         }
         return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
+    @property
+    def used_destinations(self) -> dict[str, Destination]:
+        """The destinations that some step names."""
+        used = {step.destination for step in self.steps}
+        return {name: place for name, place in self.destinations.items() if name in used}
+
     def at_sandbox(self, urls: Mapping[str, str], token: str) -> "Job":
         """Return this job pointed at a sandbox: base URLs by system, one token for every credential."""
         moved = {

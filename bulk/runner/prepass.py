@@ -10,6 +10,7 @@ from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
 from bulk.plan.reading import Reading, Sink, StepPlan
+from bulk.runner.feed import check_unchanged
 from bulk.runner.setup import Setup
 from bulk.runner.stop import Stop, StoppingError
 
@@ -56,6 +57,7 @@ def read_source(setup: Setup, sink: Sink, stop: Stop | None, progress: Progress)
         progress.rows_read = reading.rows
         if reading.rows > LARGEST_ROW:
             raise SourceError("the source has more than 4,294,967,294 rows; cut it in parts")
+    check_unchanged(setup.source)
     reading.finish()
     return reading
 

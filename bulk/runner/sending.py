@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,7 @@ class Sending:
         board: Board,
         earlier: list[Board],
         attempted: Mask,
+        memories: Mapping[tuple[int, int], Mapping[str, Any]],
         bounds: Bounds,
         stop: Stop,
         keys_repeat: bool,
@@ -70,6 +72,7 @@ class Sending:
         self._board = board
         self._earlier = earlier
         self._attempted = attempted
+        self._memories = memories
         self._bounds = bounds
         self._stop = stop
         self._conflicts = Conflicts() if keys_repeat else None
@@ -132,10 +135,16 @@ class Sending:
             wanted &= ~self._hold_back(batch, wanted)
         for part in wanted_parts(batch, wanted):
             ticket = await self._conflicts.hold(part) if self._conflicts else None
-            attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
-            marked = part.after_attempt() if attempted else part
-            await self._queue.put((marked, ticket))
+            await self._queue.put((self._marked(part), ticket))
         return bool(wanted.any())
+
+    def _marked(self, part: Batch) -> Batch:
+        """Add what former runs left about these very rows."""
+        ends = (int(part.rows[0]), int(part.rows[-1]))
+        attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
+        if not attempted and ends not in self._memories:
+            return part
+        return replace(part, attempted=attempted, memory=self._memories.get(ends, {}))
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from bulk.conversation import Batch, Conversation, Request, Settle, Status, Verdict
-from bulk.errors import RefusedError
+from bulk.errors import RefusedError, SourceError
 from bulk.ledger import Entry, Ledger
 from bulk.ledger.board import CODE, Mask, code_set
 from bulk.plan.packing import Packer
@@ -73,6 +73,7 @@ class LaneSteps:
             board=boards[step.index],
             earlier=[boards[other.index] for other in before],
             attempted=await self._after_crash(step),
+            memories=self.ledger.remembered(step.index),
             bounds=self._bounds(),
             stop=self.line.stop,
             keys_repeat=keys_repeat,
@@ -113,6 +114,9 @@ class LaneSteps:
                 upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
                 for batch in batches:
                     yield batch
+        except SourceError as error:
+            self.line.stop.request(error)
+            raise StoppingError from None
         finally:
             upcoming.cancel()
 
