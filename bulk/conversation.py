@@ -112,12 +112,16 @@ class Response:
         return self.headers.get("x-request-id", "")[:200]
 
 
+LOST_REASONS = ("connection", "timeout", "broken_answer", "server_error")
+"""Why there may be no usable answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """No usable answer, and no more tries.
 
     Attributes:
-        reason: A stable code: ``connection``, ``timeout``, ``broken_answer``, ``server_error``.
+        reason: One of ``LOST_REASONS``.
         message: A sentence for people, without personal data.
         http_status: The last status seen, if there was one.
         processed: Whether the server may have done the work. False only if that is excluded.

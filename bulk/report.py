@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from bulk.conversation import Status
@@ -41,8 +42,9 @@ def rate(step: StepView) -> float:
     if step.entries.is_empty():
         return 0.0
     last = step.entries["finished_at"].max()
-    late = step.entries.filter(pl.col("finished_at") > pl.lit(last) - LATE)
-    rows = (late["last_row"] - late["first_row"] + 1).sum()
+    chosen = step.entries["finished_at"] > float(last) - LATE  # type: ignore[arg-type]  # floats
+    late = step.entries.filter(chosen)
+    rows = np.count_nonzero(chosen.to_numpy()[step.winner[step.winner >= 0]])
     span = float(late["finished_at"].max()) - float(late["first_sent_at"].fill_null(last).min())  # type: ignore[arg-type]  # floats
     return float(rows) / span if span > 0 else 0.0
 
@@ -72,6 +74,7 @@ def top_reasons(view: View) -> list[str]:
         for status, reason, rows, message in (
             grouped.sort("rows", descending=True).head(MOST_REASONS).iter_rows()
         ):
-            example = f", such as: {message}" if message else ""
+            # A destination's words may name somebody; they stay in the ledger.
+            example = f", such as: {message}" if message and "@" not in message else ""
             lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
     return lines

@@ -28,6 +28,7 @@ _KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
 request that meets a closing connection may or may not have been processed."""
 _PATH = re.compile(r"/[!-\"$-~]*")
+_METHOD = re.compile(r"[A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = {"Content-Type": "application/json"}
 
@@ -120,6 +121,8 @@ class Transport:
         Raises:
             ValueError: The request would break out of its line of HTTP; nothing was sent.
         """
+        if not _METHOD.fullmatch(request.method):
+            raise ValueError("a method is a word")
         if not _PATH.fullmatch(request.path):
             raise ValueError("a path begins with / and holds printable ASCII other than spaces and #")
         _refuse_control_characters(request.headers)

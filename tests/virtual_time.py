@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _TICK = 1e-9
-"""No clock stands still: code that waits out the last rounding error of a deadline would never see it pass."""
+"""No clock stands still: code that waits out a rounding error would never see it pass."""
 
 
 class StuckError(RuntimeError):

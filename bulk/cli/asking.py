@@ -38,7 +38,8 @@ class Asker:
         """
         if self.confirm is not None and self.confirm != planned.digest:
             raise RefusedError(
-                "the plan is not the one that was confirmed: job, source or plan changed since"
+                "the plan is not the one that was confirmed: job, source or plan changed since;"
+                " look at bulk preview again"
             )
         if self.confirm is not None:
             return f"--confirm {self.confirm}"

@@ -54,7 +54,7 @@ def _statuses(text: str | None) -> list[str]:
     asked = [part.strip() for part in text.split(",")] if text else known
     for status in asked:
         if status not in known:
-            raise UsageError(f"--status: there is no status {status!r}; there are {', '.join(known)}")
+            raise UsageError(f'--status: there is no status "{status}"; there are {", ".join(known)}')
     return asked
 
 

@@ -21,7 +21,7 @@ class Again(StrEnum):
     UNKNOWN = "unknown"
 
 
-JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file.")]
+JobArgument = Annotated[Path, typer.Argument(metavar="JOB", readable=False, help="The job file.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

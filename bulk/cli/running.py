@@ -26,7 +26,7 @@ from bulk.prepare import credentials, open_job_source, prepare
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.lane import World
 from bulk.runner.run import Run
-from bulk.runner.setup import Options
+from bulk.runner.setup import Options, Setup
 from bulk.sandbox.customerly import SANDBOX_TOKEN
 from bulk.sandbox.launcher import running_sandbox
 from bulk.source import Source
@@ -72,10 +72,12 @@ def execute(asked: Asked) -> int:
             job = job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
         accounts = {name: _account(place, os.environ) for name, place in job.used_destinations.items()}
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
-        ledger = Ledger(path)
-        stack.callback(ledger.close)
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
-        code = _runner()(_go(job, source, ledger, asked))
+        _check_age(job, source, asked)
+        setup = prepare(job, source, os.environ, _options(job, asked))
+        ledger = Ledger(path)  # only now: a run that could not begin leaves no ledger behind
+        stack.callback(ledger.close)
+        code = _runner()(_go(setup, ledger, asked))
     print_summary(path, code, as_json=asked.json_log)
     return code
 
@@ -130,11 +132,9 @@ def _options(job: Job, asked: Asked) -> Options:
     )
 
 
-async def _go(job: Job, source: Source, ledger: Ledger, asked: Asked) -> int:
-    log = logger(json=asked.json_log, job=job.name)
-    _check_age(job, source, asked)
-    setup = prepare(job, source, os.environ, _options(job, asked))
-    ledger.settle_fact("job", job.name)
+async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
+    log = logger(json=asked.json_log, job=setup.name)
+    ledger.settle_fact("job", setup.name)
     ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
     with _worker("source") as source_work, _worker("ledger") as ledger_work:
         asker = Asker(
@@ -175,7 +175,8 @@ def _check_age(job: Job, source: Source, asked: Asked) -> None:
     if age > oldest:
         raise RefusedError(
             f"guard max_age: the source was last changed {age / 3600:,.1f} h ago,"
-            f" at most {oldest / 3600:,.1f} h are allowed"
+            f" at most {oldest / 3600:,.1f} h are allowed;"
+            " if that is right, run with --override max_age --reason TEXT"
         )
 
 

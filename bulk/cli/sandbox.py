@@ -34,7 +34,7 @@ def sandbox(
         options = SandboxOptions(port=port, host=host, rate=rate, faults=faults, seed=seed)
         asyncio.run(serve(options, lambda urls: _announce(urls, options)))
     except BulkError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(f"bulk: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
 
 

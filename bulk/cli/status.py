@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-LedgerArgument = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger.")]
+LedgerArgument = Annotated[Path, typer.Argument(metavar="LEDGER", readable=False, help="The ledger.")]
 
 
 def status(

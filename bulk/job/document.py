@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.tokens import TagToken
+from ruamel.yaml.tokens import DirectiveToken, TagToken
 
 from bulk.errors import JobError
 
@@ -30,8 +30,8 @@ class Document:
     """A parsed file: its value, and the line of each value by path."""
 
     name: str
-    value: Any
-    lines: Mapping[Path, int]
+    value: Any = field(repr=False)
+    lines: Mapping[Path, int] = field(repr=False)
 
     def line(self, path: Path) -> int:
         """Return the line of the nearest enclosing value that stands in the file."""
@@ -73,16 +73,20 @@ class _Builder:
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         return _scalar(str(node.tag), str(node.value))
 
+    def _complain(self, line: int, path: Path, message: str) -> None:
+        where = f"{dotted(path)}: " if path else ""
+        self.problems.append(f"{self.name}:{line}: {where}{message}")
+
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
-                self.problems.append(f"{self.name}:{line}: {dotted(path)}: a key must be plain text")
+                self._complain(line, path, "a key must be plain text")
                 continue
             key = str(key_node.value)
             if key in values:
-                self.problems.append(f"{self.name}:{line}: {dotted(path)}: the key {key!r} stands here twice")
+                self._complain(line, path, f'the key "{key}" stands here twice')
             self.lines[(*path, key)] = line
             values[key] = self.build(value_node, (*path, key))
         return values
@@ -95,16 +99,18 @@ def _scalar(tag: str, text: str) -> Any:
     if kind == "bool":
         return text.lower() == "true"
     if kind == "int":
-        return (
-            int(text.replace("_", ""), 0)
-            if text.lstrip("+-").startswith("0") and len(text) > 1
-            else int(text)
-        )
+        return _whole(text)
     if kind == "float":
-        return float(
-            text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").replace(".NaN", "nan")
-        )
+        return float(re.sub(r"\.(?=inf|nan)", "", text.replace("_", "").lower()))
     return text
+
+
+def _whole(text: str) -> int | str:
+    """Return a whole number; digits behind a zero stay text, as postal codes are."""
+    digits = text.lstrip("+-")
+    if digits.isdecimal() and digits.startswith("0") and len(digits) > 1:
+        return text
+    return int(text.replace("_", ""), 0)
 
 
 def _compose(text: str, name: str) -> Node | None:
@@ -113,6 +119,8 @@ def _compose(text: str, name: str) -> Node | None:
     for token in YAML(typ="safe", pure=True).scan(text):
         if isinstance(token, TagToken):
             raise JobError([f"{name}:{token.start_mark.line + 1}: YAML tags (!…) are not allowed"])
+        if isinstance(token, DirectiveToken):
+            raise JobError([f"{name}:{token.start_mark.line + 1}: directives (%…) are not allowed"])
     node: Node | None = YAML(typ="safe", pure=True).compose(text)
     return node
 
@@ -124,6 +132,24 @@ def _quote(match: re.Match[str]) -> str:
         return match[0]
     expression = match["expression"].replace("'", "''")
     return f"{match['before']}'{expression}'{match['after']}"
+
+
+def parse_value(text: str) -> Any:
+    """Read one value as it is read in a job file; what is not YAML is text.
+
+    Raises:
+        JobError: It holds tags, or too many values.
+    """
+    try:
+        node = _compose(text, "--set")
+        return None if node is None else _Builder("--set").build(node, ())
+    except (YAMLError, ValueError, RecursionError):
+        return text
+
+
+def _why(error: MarkedYAMLError) -> str:
+    """Say what the parser met, and what it was doing then."""
+    return ", ".join(filter(None, (error.context, error.problem)))
 
 
 def parse_document(text: str, name: str) -> Document:
@@ -140,7 +166,7 @@ def parse_document(text: str, name: str) -> Document:
         value = builder.build(node, ()) if node is not None else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise JobError([f"{name}:{line}: not valid YAML: {error.problem or error.context}"]) from None
+        raise JobError([f"{name}:{line}: not valid YAML: {_why(error)}"]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise JobError([f"{name}: not valid YAML ({type(error).__name__})"]) from None
     if builder.problems:

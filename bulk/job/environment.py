@@ -23,7 +23,7 @@ def variable(name: str, environ: Mapping[str, str]) -> str | None:
     if not file:
         return None
     try:
-        return FilePath(file).read_text(encoding="utf-8").strip()
+        return FilePath(file).read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeDecodeError):
         raise JobError([f"the file that {name}_FILE names cannot be read"]) from None
 

@@ -1,15 +1,17 @@
 """Read a job file: parse, lay settings over it, fill in the environment, check, resolve."""
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import ValidationError
 
 from bulk.errors import JobError, suggestion
-from bulk.job.document import parse_document
+from bulk.job.document import Path, parse_document
 from bulk.job.environment import fill
-from bulk.job.mistakes import sentence
+from bulk.job.mistakes import place_of, sentence
 from bulk.job.model import JobFile
 from bulk.job.resolve import Job, Resolver
 from bulk.job.settings import lay_over
@@ -33,18 +35,40 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
     value, missing = fill(document.value, environ)
     problems = [document.problem(place, message) for place, message in missing]
     try:
-        file = JobFile.model_validate(value)
+        file: JobFile | None = JobFile.model_validate(value)
     except ValidationError as error:
-        problems += [
-            sentence(document, item) for item in error.errors(include_url=False, include_input=False)
-        ]
-        raise _mistakes(problems) from None
+        found = error.errors(include_url=False, include_input=False)
+        unset = {place for place, _ in missing}
+        problems += [sentence(document, item) for item in found if place_of(item["loc"]) not in unset]
+        file = _without(value, [place_of(item["loc"]) for item in found])
     resolver = Resolver(document)
-    job = resolver.job(file, path.parent)
+    job = resolver.job(file, path.parent) if file else None
     problems += resolver.problems
     if job is None or problems:
         raise _mistakes(problems)
     return job
+
+
+def _without(value: Any, places: Sequence[Path]) -> JobFile | None:
+    """Return what can be read of a job without its mistakes, so that the others are told as well."""
+    rest = copy.deepcopy(value)
+    for place in places:
+        _take_out(rest, place)
+    try:
+        return JobFile.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _take_out(value: Any, place: Path) -> None:
+    """Remove a value; of a step's field, whose name may be right, only what it holds."""
+    if place[:1] == ("steps",) and place[2:3] == ("fields",) and len(place) > 3:  # noqa: PLR2004 - steps, 0, fields, name
+        value["steps"][place[1]]["fields"][place[3]] = {"value": None}
+        return
+    for part in place[:-1]:
+        value = value[part]
+    if place and isinstance(value, dict):
+        value.pop(place[-1], None)
 
 
 def _mistakes(problems: Sequence[str]) -> JobError:

@@ -18,12 +18,26 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
 )
+_EXPECTED = {
+    "literal_error": "one of {expected}",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "string_type": "text",
+    "dict_type": "keys with values",
+    "list_type": "a list",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+    "too_short": "at least one",
+}
 _NAME_RULE = "expected lower-case letters, digits, dots, dashes and underscores, at most 64"
 
 
 def sentence(document: Document, error: Mapping[str, Any]) -> str:
     """Say one pydantic error in one line."""
-    path, kind = _place(error["loc"]), error["type"]
+    path, kind = place_of(error["loc"]), error["type"]
     if kind == "extra_forbidden":
         name = str(path[-1])
         known = suggestion(name, _known_keys(path[:-1]))
@@ -32,15 +46,15 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
         return document.problem(path[:-1], f'"{path[-1]}" is missing')
     if kind == "string_pattern_mismatch":
         return document.problem(path, _NAME_RULE)
-    if kind == "literal_error":
-        return document.problem(path, f"expected one of {error['ctx']['expected']}")
     if kind == "value_error":
         return document.problem(path, str(error["ctx"]["error"]))
+    if kind in _EXPECTED:
+        return document.problem(path, f"expected {_EXPECTED[kind].format(**error.get('ctx', {}))}")
     message = str(error["msg"]).replace("Input should be", "expected")
     return document.problem(path, message[:1].lower() + message[1:])
 
 
-def _place(loc: tuple[str | int, ...]) -> Path:
+def place_of(loc: tuple[str | int, ...]) -> Path:
     """Return where an error stands in the file: pydantic's path without the names of union members."""
     path: Path = ()
     for part in loc:

@@ -136,7 +136,7 @@ def field_spec(given: Any) -> FieldSpec:
 class Database(Part):
     """A query whose result is the source."""
 
-    uri: str
+    uri: str = Field(repr=False)
     query: str
 
 
@@ -190,7 +190,7 @@ class Destination(BaseModel):
 
     system: str | None = None
     base_url: str | None = None
-    auth: dict[str, str] = {}
+    auth: dict[str, str] = Field(default={}, repr=False)
     rate: Annotated[
         Rate | None,
         BeforeValidator(lambda given: None if given is None else _rate(given)),
@@ -207,6 +207,8 @@ class Destination(BaseModel):
     def _http(cls, given: str | None) -> str | None:
         if given is not None and not given.startswith(("http://", "https://")):
             raise ValueError("expected a URL that begins with https://")
+        if given is not None and "@" in given:
+            raise ValueError("expected a URL without a name or password; those belong under auth")
         return given.rstrip("/") if given else given
 
     @property

@@ -145,8 +145,8 @@ class Resolver:
         system = SYSTEMS.get(given.system or name)
         if system is None:
             asked = given.system or name
-            near = suggestion(asked, SYSTEMS) or f"; known are {', '.join(SYSTEMS)}"
-            self.complain(path, f'unknown system "{asked}"{near}', at=(*path, "system"))
+            known = ", ".join(SYSTEMS)  # no guess: the nearest name may be another vendor's
+            self.complain(path, f'unknown system "{asked}"; known are {known}', at=(*path, "system"))
             return None
         self._auth(path, system, given)
         url = given.base_url or system.base_url
@@ -181,7 +181,8 @@ class Resolver:
             return TypeAdapter(system.settings).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
-                self.complain((*path, *item["loc"]), str(item["msg"]).replace("Input should be", "expected"))
+                message = str(item["msg"]).removeprefix("Value error, ")
+                self.complain((*path, *item["loc"]), message.replace("Input should be", "expected"))
             return None
 
     def step(

@@ -3,10 +3,8 @@
 import re
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from bulk.errors import UsageError
+from bulk.job.document import parse_value
 
 
 def lay_over(job: dict[str, Any], setting: str) -> None:
@@ -23,30 +21,21 @@ def lay_over(job: dict[str, Any], setting: str) -> None:
     for part in parts[:-1]:
         target = _enter(target, part, where)
     if isinstance(target, list):
-        target[_index(target, parts[-1], where)] = _value(text)
+        target[_index(target, parts[-1], where)] = parse_value(text)
     else:
-        target[parts[-1]] = _value(text)
+        target[parts[-1]] = parse_value(text)
 
 
-def _value(text: str) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).load(text) if text else None
-    except YAMLError:
-        return text
-
-
-def _enter(target: Any, part: str, where: str) -> Any:
-    if isinstance(target, list):
-        return target[_index(target, part, where)]
-    inner = target.get(part)
-    if inner is None:
+def _enter(target: dict[str, Any] | list[Any], part: str, where: str) -> dict[str, Any] | list[Any]:
+    inner = target[_index(target, part, where)] if isinstance(target, list) else target.get(part)
+    if inner is None and isinstance(target, dict):
         inner = target[part] = {}
     if not isinstance(inner, dict | list):
-        raise UsageError(f"--set {where}: {part!r} holds a single value, there is nothing below it")
+        raise UsageError(f'--set {where}: "{part}" holds a single value, there is nothing below it')
     return inner
 
 
 def _index(target: list[Any], part: str, where: str) -> int:
-    if not part.isdigit() or int(part) >= len(target):
-        raise UsageError(f"--set {where}: expected a number from 0 to {len(target) - 1}, not {part!r}")
+    if not part.isdecimal() or int(part) >= len(target):
+        raise UsageError(f'--set {where}: expected a number from 0 to {len(target) - 1}, not "{part}"')
     return int(part)

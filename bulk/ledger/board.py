@@ -62,7 +62,7 @@ class Board:
         """Note what became of the rows in a range that were to be sent."""
         code = EARLIER_STEP if reason == "earlier_step" else CODE[status]
         segment = self.codes[first_row - 1 : last_row]
-        if first_row == last_row:
+        if first_row == last_row and not self.told[first_row - 1]:
             self._counts[segment[0]] -= 1
             self._counts[code] += 1
             segment[0] = code

@@ -24,10 +24,13 @@ class Entry:
 
 
 def coalesce(entries: Iterable[Entry], boards: list[Board]) -> list[Entry]:
-    """Merge neighbours that settled alike; the order of entries about the same row is kept."""
+    """Merge neighbours that settled alike; entries that speak of the same row are left in their order."""
+    given = list(entries)
     merged: list[Entry] = []
-    for entry in sorted(entries, key=lambda entry: (entry.step, entry.first_row)):
+    for entry in sorted(given, key=lambda entry: (entry.step, entry.first_row)):
         last = merged[-1] if merged else None
+        if last is not None and last.step == entry.step and entry.first_row <= last.last_row:
+            return given
         if last is not None and _alike(last, entry) and _adjacent(last, entry, boards[entry.step]):
             merged[-1] = _merge(last, entry)
         else:
@@ -42,7 +45,7 @@ def _alike(one: Entry, other: Entry) -> bool:
 def _adjacent(one: Entry, other: Entry, board: Board) -> bool:
     """Tell whether the plan sends no row between the two."""
     between = (one.last_row + 1, other.first_row - 1)
-    return other.first_row > one.last_row and (between[1] < between[0] or board.spans(*between, 0))
+    return between[1] < between[0] or board.spans(*between, 0)
 
 
 def _merge(one: Entry, other: Entry) -> Entry:

@@ -47,9 +47,11 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorname", "")
-        if code in {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY"} or code.startswith(
-            "SQLITE_IOERR"
-        ):
+        if code.startswith("SQLITE_BUSY"):
+            raise StoppedError(
+                f"{path}: somebody else is using the ledger; run the command again when they are done"
+            ) from None
+        if code.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
             raise StoppedError(
                 f"{path}: the ledger cannot be written ({code}); mend the disk, then run the command again"
             ) from None
@@ -71,7 +73,9 @@ class Hold:
 
     def release(self) -> None:
         """Give the right up; only after SQLite has closed the file."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def _open_private(path: Path) -> int:
@@ -86,18 +90,24 @@ def connect(path: Path) -> sqlite3.Connection:
     if path.stat().st_size and not is_ledger(path):
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _make_ready(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
     with translated(path):
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             _create(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _check_version(connection, path)
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if version != VERSION:
-        raise LedgerError(f"{path}: the ledger was written by another version of bulk (format {version})")
     if problem != "ok":
         raise LedgerError(f"{path}: the ledger is damaged; restore it from a backup")
-    return connection
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -107,7 +117,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open a ledger for reading only, also while a run writes it.
+    """Open a ledger for reading only, as it stands now, also while a run writes it.
 
     Raises:
         LedgerError: It is missing, not ours, or damaged.
@@ -115,7 +125,17 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     check_ours(path)
     with translated(path):
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    try:
+        with translated(path):
+            _check_version(connection, path)
+            connection.execute("BEGIN")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != VERSION:
         raise LedgerError(f"{path}: the ledger was written by another version of bulk (format {version})")
-    return connection

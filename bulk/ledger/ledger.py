@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 import polars as pl
 
-from bulk.conversation import ROW, Status
+from bulk.conversation import LOST_REASONS, ROW, Status
 from bulk.errors import LedgerError
-from bulk.ledger.board import Board, Mask
+from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import KEYS, STATUS, TOLD, packed, status_codes, unpacked
 from bulk.ledger.entries import Entry, coalesce
 from bulk.ledger.file import Hold, connect, translated
@@ -21,7 +21,7 @@ from bulk.ledger.file import Hold, connect, translated
 _ENTRY = """INSERT INTO entries (pass, step, run, first_row, last_row, status, reason, http_status,
 error_code, error_message, attempts, request_id, object_id, verification, first_sent_at, finished_at)
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-_INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at) VALUES (?,?,?,?,?,?)"
+_INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
 _MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
 
 
@@ -46,12 +46,16 @@ class PassFacts:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Rows whose request is about to be sent and must not be repeated blindly."""
+    """Rows whose request is about to be sent and must not be repeated blindly.
+
+    ``withdrawn`` takes that back: the request was certainly not processed.
+    """
 
     step: int
     first_row: int
     last_row: int
     at: float
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,12 @@ class Ledger:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # On a full disk SQLite has rolled back already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _query(self, sql: str, *values: Any) -> list[Any]:
         with translated(self.path):
@@ -218,7 +224,7 @@ class Ledger:
             connection.executemany(
                 _INTENT,
                 (
-                    (self.number, item.step, self.run, item.first_row, item.last_row, item.at)
+                    (self.number, item.step, self.run, item.first_row, item.last_row, item.at, item.withdrawn)
                     for item in intents
                 ),
             )
@@ -260,15 +266,25 @@ class Ledger:
         return float(found[0][0]) if found else None
 
     def intended(self, step: int) -> Mask:
-        """Mark the unsettled rows whose request may have been sent; index 0 is row 1."""
-        marks = np.zeros(self.rows or 0, dtype=np.bool_)
-        for first, last in self._query(
-            "SELECT first_row, last_row FROM intents WHERE pass = ? AND step = ?", self.number, step
+        """Mark the rows whose request may have been processed without an answer; index 0 is row 1."""
+        marks, lost = np.zeros((2, self.rows or 0), dtype=np.bool_)
+        for first, last, withdrawn in self._query(
+            "SELECT first_row, last_row, withdrawn FROM intents WHERE pass = ? AND step = ? ORDER BY seq",
+            self.number,
+            step,
         ):
-            marks[first - 1 : last] = True
+            marks[first - 1 : last] = not withdrawn
+        for first, last, reason in self._query(
+            "SELECT first_row, last_row, reason FROM entries"
+            " WHERE pass = ? AND step = ? AND status = 'failed'",
+            self.number,
+            step,
+        ):
+            lost[first - 1 : last] |= reason in LOST_REASONS
         board = self.boards[step]
-        marks &= ~board.told & (board.codes == 0)
-        return marks
+        pending, failed = board.codes == CODE[Status.PENDING], board.codes == CODE[Status.FAILED]
+        open_ended: Mask = marks & ~board.told & (pending | (failed & lost))
+        return open_ended
 
     def remembered(self, step: int) -> dict[tuple[int, int], Mapping[str, Any]]:
         """Return what conversations asked to remember, by first and last row."""

@@ -30,12 +30,12 @@ CREATE TABLE runs (
 );
 CREATE TABLE keys (
   pass INTEGER NOT NULL, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,
-  body BLOB NOT NULL,            -- Arrow IPC: __row__, __key__
+  body BLOB NOT NULL,            -- checksum, Arrow IPC: __row__, __key__
   PRIMARY KEY (pass, first_row)
 );
 CREATE TABLE told (
   pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL,
-  body BLOB NOT NULL             -- Arrow IPC: __row__, status, reason, message
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, status, reason, message
 );
 CREATE INDEX told_by_step ON told (pass, step, first_row);
 CREATE TABLE entries (
@@ -50,7 +50,8 @@ CREATE TABLE entries (
 CREATE TABLE intents (             -- requests about to be sent that must not be repeated blindly
   seq INTEGER PRIMARY KEY,
   pass INTEGER NOT NULL, step INTEGER NOT NULL, run INTEGER NOT NULL,
-  first_row INTEGER NOT NULL, last_row INTEGER NOT NULL, at REAL NOT NULL
+  first_row INTEGER NOT NULL, last_row INTEGER NOT NULL, at REAL NOT NULL,
+  withdrawn INTEGER NOT NULL       -- 1: the request was certainly not processed
 );
 CREATE TABLE memories (            -- what a conversation asked to remember about its rows
   pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL,

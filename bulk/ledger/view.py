@@ -125,8 +125,15 @@ class View:
     def __init__(self, path: Path, number: int | None = None) -> None:
         self.path = path
         self._connection = connect_reader(path)
-        with translated(path):
-            self._connection.execute("BEGIN")
+        try:
+            found = self._find(number)
+        except BaseException:
+            self.close()
+            raise
+        self.number, self.job, self.digest, self.fingerprint, source, self.rows, self.started_at = found
+        self.source: dict[str, Any] = orjson.loads(source)
+
+    def _find(self, number: int | None) -> Any:
         found = self._query(
             "SELECT pass, job, digest, fingerprint, source, rows, started_at FROM passes"
             " WHERE ? IS NULL OR pass = ? ORDER BY pass DESC LIMIT 1",
@@ -134,11 +141,9 @@ class View:
             number,
         )
         if not found:
-            self.close()
             asked = "" if number is None else f" {number}"
-            raise LedgerError(f"{path}: this ledger has no pass{asked} yet")
-        self.number, self.job, self.digest, self.fingerprint, source, self.rows, self.started_at = found[0]
-        self.source: dict[str, Any] = orjson.loads(source)
+            raise LedgerError(f"{self.path}: this ledger has no pass{asked} yet")
+        return found[0]
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +186,8 @@ class View:
 
     def _step(self, index: int, name: str, destination: str, operation: str) -> StepView:
         bodies = self._query("SELECT body FROM told WHERE pass = ? AND step = ?", self.number, index)
-        told = pl.concat([TOLD.to_frame(), *(unpacked(body) for (body,) in bodies)])
+        with translated(self.path):
+            told = pl.concat([TOLD.to_frame(), *(unpacked(body) for (body,) in bodies)])
         lines = self._query(
             f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
             self.number,
@@ -223,7 +229,15 @@ class View:
                 yield first, last, unpacked(body)
 
     def lines(self) -> Iterator[pl.DataFrame]:
-        """Yield one line per row and step, in row order, in chunks (columns of EXPORT)."""
+        """Yield one line per row and step, in row order, in chunks (columns of EXPORT).
+
+        Raises:
+            LedgerError: The source is still being read.
+        """
+        if self.rows is None:
+            raise LedgerError(
+                f"{self.path}: this pass is still reading its source; there are no outcomes yet"
+            )
         for first, last, keys in self.keys():
             frames = [step.outcomes(first, last) for step in self.steps]
             together = pl.concat(frames).sort("row", maintain_order=True)

@@ -49,6 +49,7 @@ _SYNTAX = _set(
 _CLOCK = _set("current_date current_time current_timestamp localtime localtimestamp now today")
 _GUESSING = _set("date datetime time timestamp")
 _WINDOW = "over"
+_SUBQUERY = _set("select exists")
 _WHOLE = "it looks at more than one row, and the result would depend on how the source is read"
 
 
@@ -56,6 +57,8 @@ def check_expression(
     sql: str, schema: pl.Schema, path: tuple[str | int, ...] = ()
 ) -> pl.Expr | list[Problem]:
     """Compile one expression, or say everything that is wrong with it."""
+    if any(word in _SUBQUERY for word, _ in _words(sql)):
+        return [Problem(path, "subqueries are not row-wise: an expression sees one row of the source")]
     try:
         expression = pl.sql_expr(sql)
     except POLARS_ERRORS as error:
@@ -81,8 +84,6 @@ def _forbidden(sql: str) -> Iterator[str]:
     for word, called in dict.fromkeys(_words(sql)):
         if word in _CLOCK and (called or word not in {"now", "today"}):
             yield f"{word} is not repeatable: the same row would become another record tomorrow"
-        elif word in {"select", "exists"}:
-            yield "subqueries are not row-wise: an expression sees one row of the source"
         elif word == _WINDOW:
             yield f"window functions are not row-wise: {_WHOLE}"
         elif called and word in _GUESSING:
@@ -160,6 +161,8 @@ def _unreadable(sql: str, error: BaseException) -> str:
             where = re.search(r" at Line: (\d+), Column: (\d+)", str(placed))
             said = first_line(placed) if where else said
             shift = 1
+    if where is None and said.endswith(" as Expr"):
+        said = "something is missing or too much, such as a parenthesis, a quote or a comma"
     if where is None:
         return f"cannot read the SQL expression: {said}"
     line, column = max(int(where.group(1)) - shift, 1), int(where.group(2))

@@ -28,7 +28,7 @@ class Budget:
 
 
 def read_budget(headers: Mapping[str, str], now_unix: float) -> Budget | None:
-    """Return the budget told by ``ratelimit-*`` or ``x-ratelimit-*`` headers (names in lower case), if any."""
+    """Return the budget told by ``ratelimit-*`` or ``x-ratelimit-*`` headers, names in lower case."""
     for prefix in _PREFIXES:
         remaining = _number(headers.get(f"{prefix}remaining"))
         if remaining is not None:

@@ -19,6 +19,9 @@ _STEP = 0.02
 _SMALLEST_STEP = 0.001
 _LARGEST_STEP = 0.05
 _LONG_PAUSE = 5.0
+_SHORTEST_HOLD = 0.05
+_COUNTABLE = 30
+_LONGEST_MEASURE = 20.0
 
 
 class Governor:
@@ -37,11 +40,13 @@ class Governor:
         self._step = _STEP
         self._looked = now
         self._cut = now
+        self._fell = now - _INTERVAL
+        self._hold = 0.0
         self._resumed = now
         self._sent = 0
         self._refused = False
         self._accepted: deque[float] = deque()
-        self._accepted_since_cut = 0
+        self._accepted_since_fall = 0
 
     def sent(self, now: float) -> None:
         """Count a request that was let through."""
@@ -52,11 +57,12 @@ class Governor:
     def accepted(self, now: float) -> None:
         """Count an answer that was not a refusal."""
         self._accepted.append(now)
-        self._accepted_since_cut += 1
+        self._accepted_since_fall += 1
+        self._hold = 0.0
         self._forget(now)
 
-    def refused(self, sent: float, now: float, pause: float = 0.0) -> bool:
-        """Fall, unless the request was sent before the last fall; return whether it did.
+    def refused(self, sent: float, now: float, pause: float = 0.0) -> float:
+        """Fall, unless the request was sent before the last fall; return for how long all should hold still.
 
         Args:
             sent: When the refused request was sent.
@@ -65,28 +71,38 @@ class Governor:
         """
         self._refused = True
         if sent < self._cut:
-            return False
-        self._forget(now)
+            return 0.0
+        self._cut = now
+        if now - self._fell < _INTERVAL:
+            # Still the same window that is used up: wait for the next, and think no worse of the rate.
+            self._hold = min(max(self._hold * 2, _SHORTEST_HOLD), _INTERVAL)
+            return self._hold
         achieved = self._achieved(now)
         if pause >= _LONG_PAUSE:
             # The server counts long windows: what it takes in short ones says nothing.
-            achieved = min(achieved, self._accepted_since_cut / (now - self._cut + pause))
+            achieved = min(achieved, self._accepted_since_fall / (now - self._fell + pause))
         self._fall(min(achieved, self.rate))
-        self._cut = now
-        self._accepted_since_cut = 0
-        return True
+        self._fell = now
+        self._accepted_since_fall = 0
+        return self._hold
 
     def resumes(self, then: float) -> None:
         """Take note that nothing will be sent before then."""
         self._resumed = then
 
+    def _measured(self) -> float:
+        """Return over how many seconds to count: enough of them to have something to count."""
+        return min(max(_INTERVAL, _COUNTABLE / self.rate), _LONGEST_MEASURE)
+
     def _forget(self, now: float) -> None:
-        while self._accepted and self._accepted[0] <= now - _INTERVAL:
+        oldest = now - self._measured()
+        while self._accepted and self._accepted[0] <= oldest:
             self._accepted.popleft()
 
     def _achieved(self, now: float) -> float:
         """Return how many a second were accepted lately, pauses left aside."""
-        active = min(max(now - self._resumed, _INTERVAL / 4), _INTERVAL)
+        self._forget(now)
+        active = min(max(now - self._resumed, _INTERVAL / 4), self._measured())
         return len(self._accepted) / active
 
     def _fall(self, achieved: float) -> None:

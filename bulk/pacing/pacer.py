@@ -138,7 +138,7 @@ class Pacer:
         """
         now = self._loop.time()
         if refused:
-            self._governor.refused(slot.granted, now, asked or 0.0)
+            asked = max(asked or 0.0, self._governor.refused(slot.granted, now, asked or 0.0))
         else:
             self._governor.accepted(now)
         if asked:

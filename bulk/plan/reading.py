@@ -109,7 +109,7 @@ class Reading:
         self._hashes = []
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
-            self._tell_duplicates(alive, hashes)
+            self._tell_duplicates(alive, rejected, hashes)
         self._tell_earlier_steps(alive, rejected)
 
     def _tell_opted_out(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
@@ -121,18 +121,25 @@ class Reading:
             elif step.opted_out == "only":
                 self._skip(index, alive[index], ~opted, "filtered", "this person has not opted out")
 
-    def _tell_duplicates(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
+    def _tell_duplicates(
+        self, alive: list[Mask], rejected: list[Mask], hashes: npt.NDArray[np.uint64]
+    ) -> None:
+        """Decide once per destination, among the rows of its first step; then among rows only others have."""
         for destination in dict.fromkeys(step.destination for step in self._steps):
             members = [index for index, step in enumerate(self._steps) if step.destination == destination]
-            candidates = np.flatnonzero(alive[members[0]])
-            for policy in ("keep_last", "keep_first"):
-                concerned = [index for index in members if self._steps[index].duplicates == policy]
-                if concerned:
-                    dropped, kept = duplicates(candidates, hashes[candidates], policy)
-                    for index in concerned:
-                        self._tell_dropped(index, alive[index], dropped, kept)
+            first = alive[members[0]].copy()
+            bad = np.zeros_like(first)
+            for index in members:
+                if self._steps[index].duplicates != "keep_all":
+                    self._tell_dropped(index, alive[index], first, hashes)
+                    rest = alive[index] & ~bad
+                    if (rest & ~first).any():
+                        self._tell_dropped(index, alive[index], rest, hashes)
+                bad |= rejected[index]
 
-    def _tell_dropped(self, step: int, alive: Mask, dropped: Index, kept: Index) -> None:
+    def _tell_dropped(self, step: int, alive: Mask, among: Mask, hashes: npt.NDArray[np.uint64]) -> None:
+        candidates = np.flatnonzero(among)
+        dropped, kept = duplicates(candidates, hashes[candidates], self._steps[step].duplicates)
         concerned = alive[dropped]
         dropped, kept = dropped[concerned], kept[concerned]
         message = pl.format("row {} is sent instead", pl.Series(kept + 1))

@@ -13,7 +13,7 @@ from bulk.retry.decision import (
     backoff,
     decide,
 )
-from bulk.retry.meaning import meaning_of, retry_after
+from bulk.retry.meaning import meaning_of, retry_after, server_time
 
 __all__ = [
     "Again",
@@ -31,4 +31,5 @@ __all__ = [
     "decide",
     "meaning_of",
     "retry_after",
+    "server_time",
 ]

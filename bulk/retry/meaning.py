@@ -39,6 +39,7 @@ def retry_after(headers: Mapping[str, str], now_unix: float, status: int | None 
         status: Status of the answer. Only with 429 do the ``ratelimit-reset`` headers count: other
             answers carry them too, and mean only that a budget will be renewed.
     """
+    now_unix = server_time(headers, now_unix)
     asked = _seconds_or_date(headers.get("retry-after", ""), now_unix)
     if asked is not None or status != _TOO_MANY:
         return asked
@@ -49,16 +50,27 @@ def retry_after(headers: Mapping[str, str], now_unix: float, status: int | None 
     return None
 
 
+def server_time(headers: Mapping[str, str], now_unix: float) -> float:
+    """Return the time of the server that wrote the headers: points in time it names are its own."""
+    date = _date(headers.get("date", ""))
+    return now_unix if date is None else date
+
+
 def _seconds_or_date(text: str, now_unix: float) -> float | None:
     """Read what Retry-After may hold."""
-    text = text.strip()
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text.strip()):
         return _sensible(float(text))
+    date = _date(text)
+    return None if date is None else _sensible(date - now_unix)
+
+
+def _date(text: str) -> float | None:
+    """Read a date as HTTP writes it, in seconds since 1970."""
     try:
         date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return _sensible((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_unix)
 
 
 def _seconds_or_moment(text: str, now_unix: float) -> float | None:

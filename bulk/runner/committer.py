@@ -30,7 +30,7 @@ class _Group:
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.waiters)
+        return bool(self.entries or self.intents or self.waiters)
 
 
 class Committer:
@@ -58,6 +58,11 @@ class Committer:
         """Return once it is durable that these requests may be sent."""
         self._group.intents += intents
         await self._committed()
+
+    def withdraw(self, intents: list[Intent]) -> None:
+        """Take note that these requests were certainly not processed."""
+        self._group.intents += intents
+        self._something.set()
 
     async def remember(self, memory: Memory) -> None:
         """Return once ``memory`` is durable."""

@@ -24,7 +24,7 @@ from bulk.retry import (
 )
 from bulk.retry import Tries as RetryTries
 from bulk.runner.stop import Stop, StoppingError
-from bulk.runner.talk import Tries
+from bulk.runner.talk import Caution, Tries
 
 
 class Sender(Protocol):
@@ -88,7 +88,7 @@ class Lane:
         with self.stop.interruptible():
             await self._world.sleep(seconds)
 
-    async def exchange(self, request: Request, tries: Tries) -> Reply:
+    async def exchange(self, request: Request, tries: Tries, caution: Caution | None = None) -> Reply:
         """Send a request until there is an answer, or none is to be had.
 
         Raises:
@@ -99,7 +99,7 @@ class Lane:
         while True:
             number += 1
             tries.attempts = max(tries.attempts, number)
-            reply, meaning, permit = await self._once(request, tries)
+            reply, meaning, permit = await self._once(request, tries, caution)
             if meaning is Meaning.ANSWER and isinstance(reply, Response):
                 return replace(reply, repeated=True) if so_far.ill else reply
             moment = Moment(asyncio.get_running_loop().time(), self._world.unix(), self._world.draw())
@@ -113,13 +113,17 @@ class Lane:
             self.traffic.retries += 1
             await self.wait(decision.seconds)
 
-    async def _once(self, request: Request, tries: Tries) -> tuple[Reply, Meaning, Permit]:
+    async def _once(
+        self, request: Request, tries: Tries, caution: Caution | None
+    ) -> tuple[Reply, Meaning, Permit]:
         """Send a request once, when the breaker and the pacer let it through."""
         permit = await self._permit()
         try:
             async with AsyncExitStack() as held:
                 with self.stop.interruptible():
                     slot = await held.enter_async_context(self.pacer.slot())
+                if caution:
+                    await self._declare(caution)
                 tries.first_sent_at = tries.first_sent_at or self._world.unix()
                 self.traffic.requests += 1
                 reply = await self._sender.send(request, slot.mark_sent)
@@ -127,9 +131,18 @@ class Lane:
             self._breaker.dropped(permit)
             raise
         meaning = self._meaning(reply)
+        if caution:
+            caution.processed(maybe=_maybe_processed(reply, meaning))
         self._tell_breaker(meaning, permit)
         self._tell_pacer(reply, meaning, slot)
         return reply, meaning, permit
+
+    async def _declare(self, caution: Caution) -> None:
+        """Make the intent durable; if the stop came meanwhile, nothing is sent after all."""
+        await caution.declare()
+        if self.stop.requested:
+            caution.processed(maybe=False)
+            raise StoppingError
 
     async def _permit(self) -> Permit:
         loop = asyncio.get_running_loop()
@@ -180,3 +193,8 @@ class Lane:
         later = "" if seconds is None else f"; come back in {seconds:,.0f} s"
         self.stop.request(StoppedError(f"{self.name}: {why}{later}; run the same command again to continue"))
         return StoppingError()
+
+
+def _maybe_processed(reply: Reply, meaning: Meaning) -> bool:
+    """Tell whether the server may have done the work: not if it refused even to look at the request."""
+    return reply.processed if isinstance(reply, Lost) else meaning not in {Meaning.THROTTLED, Meaning.STOP}

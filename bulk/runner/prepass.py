@@ -92,6 +92,6 @@ def _changed(ledger: Ledger, last: PassFacts, facts: PassFacts) -> str:
     if last.digest != facts.digest and last.fingerprint != facts.fingerprint:
         what = "the source and the job have"
     return (
-        f"{ledger.path}: {what} changed since its pass began, and {pending:,} rows are still pending;"
+        f"{ledger.path}: {what} changed since its pass began, with {pending:,} of its rows still pending;"
         " run the former version to its end, or begin again with --fresh or another --ledger"
     )

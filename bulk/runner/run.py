@@ -242,7 +242,9 @@ def ledger_code(boards: Sequence[Board], options: Options) -> int:
     pending = sum(count[Status.PENDING] for count in counts)
     if pending and options.limit is None:
         return StoppedError.exit_code
-    bad = [count[Status.FAILED] + count[Status.REJECTED] for count in counts]
+    # A test-send judges what it sent; rejected rows are judged at the end of the pass.
+    concerned = (Status.FAILED,) if pending else (Status.FAILED, Status.REJECTED)
+    bad = [sum(count[status] for status in concerned) for count in counts]
     if any(count[Status.UNKNOWN] for count in counts):
         return SOME_FAILED
     rows = boards[0].codes.size if boards else 0

@@ -1,7 +1,7 @@
 """Carries out one conversation: asks for what it yields, records what it settles."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bulk.conversation import (
@@ -26,7 +26,7 @@ from bulk.runner.committer import Committer
 class Line(Protocol):
     """The way to a destination."""
 
-    async def exchange(self, request: Request, tries: "Tries") -> Reply:
+    async def exchange(self, request: Request, tries: "Tries", caution: "Caution | None") -> Reply:
         """Send a request until there is an answer, or none is to be had."""
 
     async def wait(self, seconds: float) -> None:
@@ -39,6 +39,29 @@ class Tries:
 
     attempts: int = 0
     first_sent_at: float | None = None
+
+
+@dataclass(slots=True)
+class Caution:
+    """Keeps the ledger's word on a request that must not be repeated blindly.
+
+    It is declared durably when nothing but the sending is left, and withdrawn when a try was certainly
+    not processed, unless an earlier one may have been.
+    """
+
+    committer: Committer
+    intents: list[Intent]
+    doubtful: bool = False
+
+    async def declare(self) -> None:
+        """Return once it is durable that the request may be sent."""
+        await self.committer.intend(self.intents)
+
+    def processed(self, *, maybe: bool) -> None:
+        """Take note of whether the last try may have been processed."""
+        self.doubtful = self.doubtful or maybe
+        if not self.doubtful:
+            self.committer.withdraw([replace(intent, withdrawn=True) for intent in self.intents])
 
 
 @dataclass(slots=True)
@@ -96,9 +119,9 @@ class Talker:
 
     async def _do(self, act: Request | Wait | Remember, batch: Batch, tries: Tries) -> Reply | None:
         if isinstance(act, Request):
-            if act.irreversible or not act.repeatable:
-                await self.committer.intend(self._intents(batch))
-            return await self.line.exchange(act, tries)
+            careful = act.irreversible or not act.repeatable
+            caution = Caution(self.committer, self._intents(batch)) if careful else None
+            return await self.line.exchange(act, tries, caution)
         if isinstance(act, Wait):
             await self.line.wait(act.seconds)
             return None

@@ -68,11 +68,11 @@ class Guarded:
             return self._stream.read(size)
         except _DAMAGE as error:
             raise SourceError(
-                f"{self._name} is a damaged or incomplete compressed file: fetch it again."
+                f"{self._name} is a damaged or incomplete compressed file; fetch it again"
             ) from error
         except OSError as error:
             reason = error.strerror or "a reading error"
-            raise SourceError(f"{self._name} cannot be read to its end: {reason}.") from error
+            raise SourceError(f"{self._name} cannot be read to its end: {reason}") from error
 
     def close(self) -> None:
         """Close the stream and the file below it, which gzip leaves open."""

@@ -16,14 +16,14 @@ from bulk.source.spool import Spool
 
 _BLOCK: Final = 1 << 20
 _FORMAT_OF: Final = (
-    (b"PAR1", "a Parquet file: set source.format: parquet."),
-    (b"ARROW1", "an Arrow file: set source.format: ipc."),
-    (b"PK\x03\x04", "a workbook or a zip archive: set source.format: excel, or unpack it."),
-    (b"\xd0\xcf\x11\xe0", "an old or a protected workbook: set source.format: excel, or save it as csv."),
-    (b"SQLite format 3", "a SQLite database: use source.database."),
-    (b"%PDF", "a PDF: export the list as csv."),
-    (b"BZh", "compressed with bzip2: use gzip or zstd."),
-    (b"\xfd7zXZ", "compressed with xz: use gzip or zstd."),
+    (b"PAR1", "a Parquet file; set source.format: parquet"),
+    (b"ARROW1", "an Arrow file; set source.format: ipc"),
+    (b"PK\x03\x04", "a workbook or a zip archive; set source.format: excel, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old or a protected workbook; set source.format: excel, or save it as csv"),
+    (b"SQLite format 3", "a SQLite database; use source.database"),
+    (b"%PDF", "a PDF; export the list as csv"),
+    (b"BZh", "compressed with bzip2; use gzip or zstd"),
+    (b"\xfd7zXZ", "compressed with xz; use gzip or zstd"),
 )
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 
@@ -52,11 +52,11 @@ class Content:
         if self.spool is not None:
             return self.spool.reader()
         if self.path is None:
-            raise SourceError(f"{self.name} cannot be read twice.")
+            raise SourceError(f"{self.name} cannot be read twice")
         try:
             return self.path.open("rb", buffering=0)
         except OSError as error:
-            raise SourceError(f"{self.name} can no longer be opened: {error.strerror}.") from error
+            raise SourceError(f"{self.name} can no longer be opened: {error.strerror}") from error
 
     def open(self) -> Bytes:
         """Open the bytes, decompressed."""
@@ -121,7 +121,7 @@ class Keeper:
         finally:
             stream.close()
         if not head:
-            raise SourceError(f"{place.name} is empty: a source holds at least a header.")
+            raise SourceError(f"{place.name} is empty; a source holds at least a header")
         suffix = "" if place.url else suffixes(place.name)[1]  # polars has unpacked what is remote
         packed = compression(head, suffix)
         content = Content(content.name, content.path, spool, packed, content.stat)
@@ -157,4 +157,4 @@ def check_text(content: Content) -> None:
         if head.startswith(magic):
             raise SourceError(f"{content.name} is {what}")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE):
-        raise SourceError(f"{content.name} is a web page: was it downloaded without logging in?")
+        raise SourceError(f"{content.name} is a web page; was it downloaded without logging in?")

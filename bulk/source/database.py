@@ -30,14 +30,14 @@ Batch = tuple[list[str], list[Sequence[Any]]]
 def query_frames(uri: str, query: str | None, base: Path, rows: int) -> Iterator[pl.DataFrame]:
     """Yield the rows of a query; the first frame comes even if there are none, for its columns."""
     if not query or not query.strip():
-        raise SourceError("The database source has no query: give it a SELECT.")
+        raise SourceError("the database source has no query; give it a SELECT")
     scheme = uri.partition(":")[0].partition("+")[0].lower()
     if scheme == "sqlite":
         found = _sqlite(uri, query, base, rows)
     elif scheme in ("postgresql", "postgres"):
         found = _postgres(f"postgresql:{uri.partition(':')[2]}", query, rows)
     else:
-        raise SourceError("The database address must begin with sqlite:/// or postgresql://.")
+        raise SourceError("the database address must begin with sqlite:/// or postgresql://")
     for names, batch in found:
         columns = zip(*batch, strict=True) if batch else ([] for _ in names)
         yield pl.DataFrame([_column(name, list(values)) for name, values in zip(names, columns, strict=True)])
@@ -58,20 +58,20 @@ def _sqlite(uri: str, query: str, base: Path, rows: int) -> Iterator[Batch]:
     path = base / unquote(urlsplit(uri).path.removeprefix("/"))
     if not path.is_file():
         raise SourceError(
-            "There is no such SQLite file: check source.database.uri (sqlite:////… is absolute)."
+            "there is no such SQLite file; check source.database.uri (sqlite:////… is absolute)"
         )
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             yield from _fetch(connection.execute(query), rows)
     except sqlite3.Error as error:
-        raise SourceError(f"The database refused the query: {error}.") from error
+        raise SourceError(f"the database refused the query: {error}") from error
 
 
 def _postgres(uri: str, query: str, rows: int) -> Iterator[Batch]:
     try:
         psycopg = importlib.import_module("psycopg")
     except ImportError as error:
-        raise SourceError("Reading PostgreSQL needs psycopg: install bulk[postgres].") from error
+        raise SourceError("reading PostgreSQL needs psycopg; pip install 'psycopg[binary]>=3.2'") from error
     try:
         with psycopg.connect(uri) as connection:
             connection.read_only = True
@@ -80,17 +80,17 @@ def _postgres(uri: str, query: str, rows: int) -> Iterator[Batch]:
                 yield from _fetch(cursor, rows)
     except psycopg.ProgrammingError as error:  # about the query alone, so it shows no value
         raise SourceError(
-            f"The database refused the query: {error.diag.message_primary or 'it is invalid'}."
+            f"the database refused the query: {error.diag.message_primary or 'it is invalid'}"
         ) from error
     except psycopg.Error as error:
         raise SourceError(
-            f"The database cannot be read ({type(error).__name__}): check its address and the query."
+            f"the database cannot be read ({type(error).__name__}); check its address and the query"
         ) from error
 
 
 def _fetch(cursor: Any, rows: int) -> Iterator[Batch]:
     if cursor.description is None:
-        raise SourceError("The database query gives no rows: it must be a SELECT.")
+        raise SourceError("the database query gives no rows; it must be a SELECT")
     names = [column[0] for column in cursor.description]
     batch = cursor.fetchmany(rows)
     yield _distinct(names), batch
@@ -101,7 +101,7 @@ def _fetch(cursor: Any, rows: int) -> Iterator[Batch]:
 def _distinct(names: list[str]) -> list[str]:
     for name in names:
         if names.count(name) > 1:
-            raise SourceError(f'The query gives column "{name}" more than once: rename one with "as".')
+            raise SourceError(f'the query gives column "{name}" more than once; rename one with "as"')
     return names
 
 
@@ -109,7 +109,7 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     """Build a column from what the driver gave; what has no type of its own here becomes text."""
     types = set(map(type, values)) - {NoneType}
     if types & {bytes, memoryview, bytearray}:
-        raise SourceError(f'Column "{name}" of the query is binary: leave it out or encode it as text.')
+        raise SourceError(f'column "{name}" of the query is binary; leave it out or encode it as text')
     dtype = _PLAIN.get(frozenset(types))
     if types == {int} and all(-_INT64 <= value < _INT64 for value in values if value is not None):
         dtype = pl.Int64()

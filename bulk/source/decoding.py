@@ -46,8 +46,8 @@ def codec_name(encoding: str) -> str:
     except (LookupError, ValueError) as error:
         known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values()}
         near = difflib.get_close_matches(encoding.lower().replace("-", "_"), sorted(known), n=1, cutoff=0.6)
-        meant = f': did you mean "{near[0]}"?' if near else ": give a Python codec, such as utf-8 or cp1252."
-        raise SourceError(f'The encoding "{encoding}" is not known{meant}') from error
+        meant = f'; did you mean "{near[0]}"?' if near else "; give a Python codec, such as utf-8 or cp1252"
+        raise SourceError(f'the encoding "{encoding}" is not known{meant}') from error
     return codec.name
 
 

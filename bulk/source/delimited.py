@@ -41,7 +41,7 @@ class Delimited:
         sizes: Sizes,
     ) -> None:
         if len(separator) != 1 or not separator.isascii() or separator in '"\r\n\0':
-            raise SourceError("The separator must be one ASCII character, such as ; or a tab.")
+            raise SourceError("the separator must be one ASCII character, such as ; or a tab")
         self._files = files
         self._separator = separator
         self._encoding = encoding
@@ -101,7 +101,7 @@ class Delimited:
                 return self._named(name, text[:start], text, fields)
             if not data:
                 what = "empty" if not block else "nothing but blank lines"
-                raise SourceError(f"{name} is {what}: a header line is needed.")
+                raise SourceError(f"{name} is {what}; a header line is needed")
             if len(block) > LONGEST_LINE:
                 raise too_long(name, 1)
 
@@ -111,11 +111,11 @@ class Delimited:
         fault = fields.fault or unreadable(text, len(blank), end)
         if fault:
             sure = (
-                "check the encoding and the format."
+                "check the encoding and the format"
                 if "NUL" in fault or "bytes" in fault
-                else "mend that line."
+                else "mend that line"
             )
-            raise SourceError(f"The header of {name} (line {lines + 1}) cannot be read, {fault}: {sure}")
+            raise SourceError(f"the header of {name} (line {lines + 1}) cannot be read, {fault}; {sure}")
         columns = [unquoted(part).decode() for part in fields.parts]
         return Header(
             named_columns(columns, name), fields.end, lines + line_ends(text[len(blank) : fields.end])
@@ -147,7 +147,7 @@ class Delimited:
         good = np.arange(found.rows) if found.good is None else found.good
         if frame.height != good.size:
             raise SourceError(
-                f"The rows after line {line}{where} were parsed into another number of rows: report this."
+                f"the rows after line {line}{where} were parsed into another number of rows; report this"
             )
         numbers = pl.Series(ROW, good + (done + 1), dtype=pl.UInt32)
         faults = [(done + row + 1, line + at, f"{message}{where}") for row, at, message in found.faults]

@@ -26,15 +26,15 @@ def read_workbook(file: TextFile) -> pl.DataFrame:
     except fastexcel.FastExcelError as error:
         if data.startswith(_OLE) and not file.name.lower().endswith(".xls"):
             raise SourceError(
-                f"{file.name} seems to be protected by a password: save it without one."
+                f"{file.name} seems to be protected by a password; save it without one"
             ) from error
-        raise SourceError(f"{file.name} is not a readable workbook: open it and save it again.") from error
+        raise SourceError(f"{file.name} is not a readable workbook; open it and save it again") from error
     if not texts.height:
-        raise SourceError(f"The first sheet of {file.name} is empty: a header row is needed.")
+        raise SourceError(f"the first sheet of {file.name} is empty; a header row is needed")
     filled = texts.select(pl.any_horizontal(pl.all().is_not_null() & (pl.all() != ""))).to_series()
     header = filled.arg_max() or 0
     if not filled.any():
-        raise SourceError(f"The first sheet of {file.name} is empty: a header row is needed.")
+        raise SourceError(f"the first sheet of {file.name} is empty; a header row is needed")
     columns = named_columns([name or "" for name in texts.row(header)], file.name)
     kept = filled & (pl.int_range(texts.height, eager=True) > header)
     stamps = pl.DataFrame(workbook.load_sheet(0, header_row=None, dtypes="datetime", schema_sample_rows=None))

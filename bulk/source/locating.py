@@ -55,9 +55,9 @@ class Place:
 def locate(paths: Sequence[str], base: Path) -> list[Place]:
     """Return the files in the order in which they are read: as listed, those of a glob sorted."""
     if not paths:
-        raise SourceError("The source names no file: give it a path.")
+        raise SourceError("the source names no file; give it a path")
     if STDIN in paths and len(paths) > 1:
-        raise SourceError("Standard input cannot be combined with files: give it alone.")
+        raise SourceError("standard input cannot be combined with files; give it alone")
     found: dict[str, Place] = {}
     for path in paths:
         for place in _locate(path, base):
@@ -79,7 +79,7 @@ def _locate(path: str, base: Path) -> list[Place]:
     matches = sorted(match for match in found if not Path(match).is_dir())
     if not matches:
         raise SourceError(
-            f'No file matches "{path}": check the pattern and the folder it starts from ({base}).'
+            f'no file matches "{path}"; check the pattern and the folder it starts from ({base})'
         )
     return [_local(_shown(match, base), Path(match)) for match in matches]
 
@@ -92,9 +92,9 @@ def _shown(match: str, base: Path) -> str:
 def _remote(scheme: str, rest: str) -> Place:
     known = _SCHEMES.get(scheme.lower())
     if known is None:
-        raise SourceError("A remote source begins with s3://, gs:// or az://: copy other files here first.")
+        raise SourceError("a remote source begins with s3://, gs:// or az://; copy other files here first")
     if "*" in rest or "[" in rest:
-        raise SourceError("A remote address cannot hold a pattern: list the files one by one.")
+        raise SourceError("a remote address cannot hold a pattern; list the files one by one")
     bucket, slash, key = rest.partition("?")[0].partition("/")
     address = bucket.rpartition("@")[2] + slash + key  # what stands before an @ may be a secret
     return Place(f"{known}://{address}", url=f"{known}://{rest}")
@@ -104,17 +104,15 @@ def _local(name: str, path: Path) -> Place:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise SourceError(
-                f'{name} is a folder: name the files in it, such as "{name.rstrip("/")}/*.csv".'
-            )
+            raise SourceError(f'{name} is a folder; name the files in it, such as "{name.rstrip("/")}/*.csv"')
         if stat.S_ISREG(mode):
             path.open("rb").close()
     except FileNotFoundError as error:
-        raise SourceError(f"There is no file {name}{_nearest(path)}") from error
+        raise SourceError(f"there is no file {name}{_nearest(path)}") from error
     except PermissionError as error:
-        raise SourceError(f"{name} may not be read by this user: change its permissions.") from error
+        raise SourceError(f"{name} may not be read by this user; change its permissions") from error
     except OSError as error:
-        raise SourceError(f"{name} cannot be opened: {error.strerror}.") from error
+        raise SourceError(f"{name} cannot be opened: {error.strerror}") from error
     return Place(name, path, regular=stat.S_ISREG(mode))
 
 
@@ -123,9 +121,9 @@ def _nearest(path: Path) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
     except OSError:
-        return ": check the folder's name."
+        return "; check the folder's name"
     near = difflib.get_close_matches(path.name, names, n=1)
-    return f': did you mean "{near[0]}"?' if near else ": check its name and folder."
+    return f'; did you mean "{near[0]}"?' if near else "; check its name and folder"
 
 
 def suffixes(name: str) -> tuple[str, str]:
@@ -140,13 +138,13 @@ def format_of(places: Sequence[Place], wanted: str | None) -> str:
     if wanted is not None:
         if wanted not in KNOWN:
             near = difflib.get_close_matches(wanted, sorted(KNOWN), n=1)
-            meant = f'did you mean "{near[0]}"?' if near else f"it is one of {', '.join(sorted(KNOWN))}."
-            raise SourceError(f'The format "{wanted}" is not known: {meant}')
+            meant = f'did you mean "{near[0]}"?' if near else f"it is one of {', '.join(sorted(KNOWN))}"
+            raise SourceError(f'the format "{wanted}" is not known; {meant}')
         return wanted
     formats = {_format(place): place.name for place in places}
     if len(formats) > 1:
         (one, first), (two, second), *_ = formats.items()
-        raise SourceError(f"{first} is {one} but {second} is {two}: all files of a source have one format.")
+        raise SourceError(f"{first} is {one} but {second} is {two}; all files of a source have one format")
     return next(iter(formats))
 
 
@@ -157,6 +155,6 @@ def _format(place: Place) -> str:
     if suffix not in FORMATS:
         ending = f'the suffix "{suffix}" says' if suffix else "its name says"
         raise SourceError(
-            f"{place.name} could be anything, {ending} nothing about its format: set source.format."
+            f"{place.name} could be anything, {ending} nothing about its format; set source.format"
         )
     return FORMATS[suffix]

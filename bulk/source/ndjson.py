@@ -34,7 +34,7 @@ class NdJson:
         self._sizes = sizes
         self.hint = ""
         seen = self._look()
-        names = named_columns(list(seen), "The source")
+        names = named_columns(list(seen), "the source")
         self._types = {key: found.dtype() for key, found in seen.items()}
         self._names = dict(zip(seen, names, strict=True))
         self.schema = pl.Schema(
@@ -60,10 +60,10 @@ class NdJson:
             observe_records(records, seen)
             if len(seen) > _MOST_COLUMNS:
                 raise SourceError(
-                    f"The objects have more than {_MOST_COLUMNS} keys between them: are keys values?"
+                    f"the objects have more than {_MOST_COLUMNS} keys between them; are keys values?"
                 )
         if not any_good:
-            raise SourceError("No line of the source is a JSON object: is its format: ndjson?")
+            raise SourceError("no line of the source is a JSON object; is its format: ndjson?")
         return seen
 
     def _frame(self, records: Sequence[Record]) -> pl.DataFrame:

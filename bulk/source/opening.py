@@ -98,7 +98,7 @@ def _open(options: SourceOptions, keeper: Keeper, sizes: Sizes) -> Source:
     kind = format_of(places, options.format)
     remote = [place for place in places if place.url]
     if remote and len(remote) < len(places):
-        raise SourceError("Local and remote files cannot be combined in one source.")
+        raise SourceError("local and remote files cannot be combined in one source")
     if remote and kind in _TYPED:
         copies = [(place.name, remote_frames(place, kind, sizes.rows)) for place in remote]
         return _spooled(copies, _described(places), options, keeper)

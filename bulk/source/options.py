@@ -103,9 +103,9 @@ def named_columns(header: Sequence[str], where: str) -> tuple[str, ...]:
     for name, found in positions.items():
         if len(found) > 1:
             listed = ", ".join(map(str, found))
-            raise SourceError(f'{where} has column "{name}" more than once (columns {listed}): rename one.')
+            raise SourceError(f'{where} has column "{name}" more than once (columns {listed}); rename one')
         if name in RESERVED:
-            raise SourceError(f'{where} has a column "{name}", a name that is kept for bulk: rename it.')
+            raise SourceError(f'{where} has a column "{name}", a name that is kept for bulk; rename it')
     return columns
 
 
@@ -125,8 +125,8 @@ def same_columns(first: str, expected: Sequence[str], other: str, found: Sequenc
     for position, (one, two) in enumerate(zip(expected, found, strict=False), 1):
         if one != two:
             raise SourceError(
-                f'Column {position} is "{one}" in {first} but "{two}" in {other}: give them the same columns.'
+                f'column {position} is "{one}" in {first} but "{two}" in {other}; give them the same columns'
             )
     more, fewer = (first, other) if len(expected) > len(found) else (other, first)
     extra = (expected if len(expected) > len(found) else found)[min(len(expected), len(found))]
-    raise SourceError(f'{more} has a column "{extra}" that {fewer} has not: give them the same columns.')
+    raise SourceError(f'{more} has a column "{extra}" that {fewer} has not; give them the same columns')

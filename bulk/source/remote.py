@@ -33,4 +33,4 @@ def spool_text(place: Place, spool: Spool, rows: int) -> Spool:
 
 
 def _unreachable(place: Place, also: str = "") -> SourceError:
-    return SourceError(f"{place.name} cannot be read: check its address, its format, the credentials{also}.")
+    return SourceError(f"{place.name} cannot be read; check its address, its format, the credentials{also}")

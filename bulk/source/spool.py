@@ -39,7 +39,7 @@ class Spool:
         try:
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by whoever spools
         except OSError as error:
-            raise SourceError(f"No temporary file can be made for the source: {error.strerror}.") from error
+            raise SourceError(f"no temporary file can be made for the source: {error.strerror}") from error
 
     @property
     def path(self) -> str:
@@ -59,7 +59,7 @@ class Spool:
             self._file.write(data)
             self._file.flush()
         except OSError as error:
-            raise SourceError(f"The source cannot be spooled: {error.strerror}.") from error
+            raise SourceError(f"the source cannot be spooled: {error.strerror}") from error
         return start, len(data)
 
     def at(self, position: int, size: int) -> bytes:

@@ -25,7 +25,7 @@ class TextFile:
 
 def too_long(name: str, line: int) -> SourceError:
     """Say that a file seems to have no lines."""
-    return SourceError(f"{name} has a line longer than 64 MB (line {line}): is it a text file?")
+    return SourceError(f"{name} has a line longer than 64 MB (line {line}); is it a text file?")
 
 
 def place(file: TextFile, files: Sequence[TextFile]) -> str:
@@ -57,7 +57,7 @@ def read_lines(files: Sequence[TextFile], encoding: str | None, size: int) -> It
                 empty = False
                 yield found
         if empty:
-            raise SourceError(f"{file.name} holds nothing but blank lines.")
+            raise SourceError(f"{file.name} holds nothing but blank lines")
 
 
 def _blocks(file: TextFile, encoding: str | None, size: int) -> Iterator[tuple[bytes, int]]:

@@ -27,9 +27,7 @@ def with_reason(work: Callable[[], _T], kind: str, name: str) -> _T:
     try:
         return work()
     except (PolarsError, OSError) as error:
-        raise SourceError(
-            f"{name} is not a whole {kind} file: check its format or fetch it again."
-        ) from error
+        raise SourceError(f"{name} is not a whole {kind} file; check its format or fetch it again") from error
 
 
 def batches(frame: pl.LazyFrame, kind: str, name: str, rows: int) -> Iterator[pl.DataFrame]:
@@ -44,7 +42,7 @@ def text_where_needed(schema: pl.Schema, name: str) -> dict[str, pl.DataType]:
     types: dict[str, pl.DataType] = {}
     for column, dtype in schema.items():
         if _holds_binary(dtype):
-            raise SourceError(f'Column "{column}" of {name} is binary: leave it out or store it as text.')
+            raise SourceError(f'column "{column}" of {name} is binary; leave it out or store it as text')
         types[column] = pl.String() if isinstance(dtype, _AS_TEXT) else dtype
     return types
 
@@ -115,5 +113,5 @@ def _same_schema(first: str, schema: pl.Schema, other: str, found: pl.Schema) ->
     for column, dtype in schema.items():
         if found[column] != dtype and not isinstance(dtype, _AS_TEXT):
             raise SourceError(
-                f'Column "{column}" has one type in {first} and another in {other}: store them alike.'
+                f'column "{column}" has one type in {first} and another in {other}; store them alike'
             )

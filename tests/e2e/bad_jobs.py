@@ -30,69 +30,157 @@ def _locked_job(folder: Path) -> None:
     os.chmod(folder / "job.yaml", 0)  # noqa: PTH101 - as a person would
 
 
-def expr(sql: str) -> str:
-    """Return the good job with an expression for the name."""
-    return job_with(("name: Name", f"name: {{expr: {sql!r}}}"))
-
-
 FILES = (
-    Case("job file missing", "", args=("run", "jbo.yaml")),
-    Case("job file missing, nothing near", "", damage=_no_job),
-    Case("job file is a folder", "", damage=_folder_job),
-    Case("job file is binary", "", job=b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe"),
-    Case("job file is empty", "", job=""),
-    Case("job file is a list", "", job="- name: trial\n"),
-    Case("job file may not be read", "", damage=_locked_job, needs_user=True),
-    Case("broken YAML", "", job=job_with(("operation: upsert_user", "operation: [upsert_user"))),
-    Case("YAML with a tab", "", job=job_with(("    rate", "\trate"))),
-    Case("YAML tag", "", job=job_with(("path: people.csv", "path: !!python/name:os.system people.csv"))),
-    Case("YAML alias bomb", "", job=BOMB + JOB),
-    Case("YAML alias to nothing", "", job=job_with(("people.csv", "*people"))),
-    Case("key given twice", "", job=job_with(("rate: 1000/s", "rate: 1000/s\n    rate: 5/s"))),
-    Case("two YAML documents", "", job=JOB + "---\n" + JOB),
-    Case("five mistakes at once", "", job=FIVE),
+    Case(
+        "job file missing",
+        'bulk: jbo.yaml: there is no such job file; did you mean "job.yaml"?',
+        args=("run", "jbo.yaml"),
+    ),
+    Case("job file missing, nothing near", "bulk: job.yaml: there is no such job file", damage=_no_job),
+    Case(
+        "job file is a folder", "bulk: job.yaml: this is a folder; name a job file in it", damage=_folder_job
+    ),
+    Case(
+        "job file is binary",
+        "bulk: job.yaml: a job file is text in UTF-8; this is not",
+        job=b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe",
+    ),
+    Case(
+        "job file is empty",
+        "bulk: job.yaml: a job file holds keys such as name, source, destinations and steps",
+        job="",
+    ),
+    Case(
+        "job file is a list",
+        "bulk: job.yaml: a job file holds keys such as name, source, destinations and steps",
+        job="- name: trial\n",
+    ),
+    Case(
+        "job file may not be read",
+        "bulk: job.yaml: cannot be read (Permission denied)",
+        damage=_locked_job,
+        needs_user=True,
+    ),
+    Case(
+        "broken YAML",
+        "bulk: job.yaml:11: not valid YAML: …",
+        job=job_with(("operation: upsert_user", "operation: [upsert_user")),
+    ),
+    Case("YAML with a tab", "bulk: job.yaml:7: not valid YAML: …", job=job_with(("    rate", "\trate"))),
+    Case(
+        "YAML tag",
+        "bulk: job.yaml:3: YAML tags (!…) are not allowed",
+        job=job_with(("path: people.csv", "path: !!python/name:os.system people.csv")),
+    ),
+    Case("YAML alias bomb", "bulk: job.yaml: too many values (aliases repeat them?)", job=BOMB + JOB),
+    Case(
+        "YAML alias to nothing",
+        "bulk: job.yaml:3: not valid YAML: …alias 'people'",
+        job=job_with(("people.csv", "*people")),
+    ),
+    Case(
+        "key given twice",
+        'bulk: job.yaml:8: destinations.customerly: the key "rate" stands here twice',
+        job=job_with(("rate: 1000/s", "rate: 1000/s\n    rate: 5/s")),
+    ),
+    Case(
+        "two YAML documents", "bulk: job.yaml:14: not valid YAML: …another document", job=JOB + "---\n" + JOB
+    ),
+    Case(
+        "five mistakes at once",
+        "bulk: job.yaml:1: name: expected lower-case letters, digits, dots, dashes and "
+        "underscores, at most 64\n"
+        "job.yaml:2: guards.tolerate: expected a share such as 5% or 0.05\n"
+        'job.yaml:4: source: unknown key "pth"; did you mean "path"?\n'
+        "job.yaml:8: destinations.customerly.rate: expected a rate such as 10/s, 300/min, 30/3s "
+        "or 5000/h\n"
+        "job.yaml:12: steps[0].batch_size: expected at least 1",
+        job=FIVE,
+    ),
 )
 NAMES = (
-    Case("unknown key", "", job=job_with(("steps:", "step:"))),
-    Case("unknown key in the source", "", job=job_with(("path: people.csv", "path: people.csv\n  encodng: utf-8"))),
-    Case("unknown key of a destination", "", job=job_with(("rate: 1000/s", "concurency: 8"))),
-    Case("path and database", "", job=job_with(("path: people.csv", "path: people.csv\n  database: {uri: x, query: y}"))),
-    Case("unknown system", "", job=job_with(("customerly:", "customerli:"))),
-    Case("system of a later version", "", job=job_with(("base_url", "system: kustomer\n    base_url"))),
-    Case("unknown operation", "", job=job_with(("upsert_user", "upsert_users"))),
-    Case("unknown operation, nothing near", "", job=job_with(("upsert_user", "frobnicate"))),
-    Case("unknown destination", "", job=job_with(("destination: customerly", "destination: custmerly"))),
-    Case("unknown field", "", job=job_with(("email: Email", "emial: Email"))),
-    Case("needed field not mapped", "", job=job_with(("      email: Email\n", ""))),
-    Case("unknown column", "", job=job_with(("email: Email", "email: E-mail"))),
-    Case("name of the job", "", job=job_with(("name: trial", "name: ../trial"))),
-    Case("same step twice", "", job=JOB + JOB[JOB.index("  - destination") :]),
-    Case("attribute name with spaces", "", job=JOB + "      attributes: {first name: Name}\n"),
+    Case(
+        "unknown key",
+        'bulk: job.yaml:1: "steps" is missing\njob.yaml:8: unknown key "step"; did you mean "steps"?',
+        job=job_with(("steps:", "step:")),
+    ),
+    Case(
+        "unknown key in the source",
+        'bulk: job.yaml:4: source: unknown key "encodng"; did you mean "encoding"?',
+        job=job_with(("path: people.csv", "path: people.csv\n  encodng: utf-8")),
+    ),
+    Case(
+        "unknown key of a destination",
+        'bulk: job.yaml:7: destinations.customerly: unknown key "concurency"; did you mean "concurrency"?',
+        job=job_with(("rate: 1000/s", "concurency: 8")),
+    ),
+    Case(
+        "path and database",
+        "bulk: job.yaml:2: source: give either path or database",
+        job=job_with(("path: people.csv", "path: people.csv\n  database: {uri: x, query: y}")),
+    ),
+    Case(
+        "unknown system",
+        'bulk: job.yaml:5: destinations.customerli: unknown system "customerli"; known are '
+        "customerly\n"
+        'job.yaml:9: steps[0].destination: unknown destination "customerly"; did you mean '
+        '"customerli"?',
+        job=job_with(("customerly:", "customerli:")),
+    ),
+    Case(
+        "system of a later version",
+        'bulk: job.yaml:6: destinations.customerly: unknown system "kustomer"; known are customerly',
+        job=job_with(("base_url", "system: kustomer\n    base_url")),
+    ),
+    Case(
+        "unknown operation",
+        'bulk: job.yaml:10: steps[0].operation: unknown operation "upsert_users"; did you mean '
+        '"upsert_user"?',
+        job=job_with(("upsert_user", "upsert_users")),
+    ),
+    Case(
+        "unknown operation, nothing near",
+        'bulk: job.yaml:10: steps[0].operation: unknown operation "frobnicate"; customerly has '
+        "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user",
+        job=job_with(("upsert_user", "frobnicate")),
+    ),
+    Case(
+        "unknown destination",
+        'bulk: job.yaml:9: steps[0].destination: unknown destination "custmerly"; did you mean "customerly"?',
+        job=job_with(("destination: customerly", "destination: custmerly")),
+    ),
+    Case(
+        "unknown field",
+        'bulk: job.yaml:11: steps[0].fields: upsert_user needs the field "email"\n'
+        'job.yaml:12: steps[0].fields: unknown field "emial"; did you mean "email"?',
+        job=job_with(("email: Email", "emial: Email")),
+    ),
+    Case(
+        "needed field not mapped",
+        'bulk: job.yaml:11: steps[0].fields: upsert_user needs the field "email"',
+        job=job_with(("      email: Email\n", "")),
+    ),
+    Case(
+        "unknown column",
+        'bulk: job.yaml:12: steps[0].fields.email: unknown column "E-mail"; did you mean "Email"?',
+        job=job_with(("email: Email", "email: E-mail")),
+    ),
+    Case(
+        "name of the job",
+        "bulk: job.yaml:1: name: expected lower-case letters, digits, dots, dashes and "
+        "underscores, at most 64",
+        job=job_with(("name: trial", "name: ../trial")),
+    ),
+    Case(
+        "same step twice",
+        'bulk: job.yaml:14: steps[1]: two steps are called "upsert_user"; give this one a name of its own',
+        job=JOB + JOB[JOB.index("  - destination") :],
+    ),
+    Case(
+        "attribute name with spaces",
+        'bulk: job.yaml:14: steps[0].fields.attributes.first name: the member name "first name" '
+        "is not allowed here",
+        job=JOB + "      attributes: {first name: Name}\n",
+    ),
 )
-VALUES = (
-    Case("rate", "", job=job_with(("1000/s", "10/day"))),
-    Case("duration", "", job=job_with(("rate: 1000/s", "timeout: soon"))),
-    Case("share", "", job=JOB + "guards: {max_failure_rate: 500%}\n"),
-    Case("number", "", job=JOB + "guards: {canary: many}\n"),
-    Case("URL", "", job=job_with(("${TRIAL_URL}", "api.example.com"))),
-    Case("choice", "", job=JOB + "    nulls: keep\n"),
-    Case("conversion", "", job=job_with(("name: Name", "name: {column: Name, as: date}"))),
-    Case("split and conversion", "", job=job_with(("name: Name", "name: {column: Name, as: int, split: ;}"))),
-    Case("unknown time zone", "", job=JOB + "      attributes: {at: {column: Name, as: unix_seconds, timezone: Europe/Rom}}\n"),
-    Case("variable that is not set", "", job=job_with(("${TRIAL_URL}", "${CRM_URL}"))),
-    Case("credential that is not set", "", job=job_with(("rate: 1000/s", "auth: {token: '${OTHER_TOKEN}'}"))),
-    Case("hashed keys without a secret", "", job=JOB + "ledger: {keys: hashed}\n"),
-)
-EXPRESSIONS = (
-    Case("SQL that cannot be read", "", job=expr("concat(Name, ")),
-    Case("SQL with a word too many", "", job=expr("lower(Name) Name nonsense")),
-    Case("aggregate", "", job=expr("max(Name)")),
-    Case("window", "", job=expr("first_value(Name) over (partition by Email)")),
-    Case("subquery", "", job=expr("(select Name)")),
-    Case("today", "", job=expr("concat(Name, current_date)")),
-    Case("unknown column in an expression", "", job=expr("lower(Nam)")),
-    Case("unknown function", "", job=expr("lowercase(Name)")),
-    Case("where that is no condition", "", job=job_with(("path: people.csv", "path: people.csv\n  where: lower(Name)"))),
-    Case("opted_out of an unknown column", "", job=job_with(("path: people.csv", "path: people.csv\n  opted_out: Unsubscribed = 'true'"))),
-)
-CASES = (*FILES, *NAMES, *VALUES, *EXPRESSIONS)
+CASES = (*FILES, *NAMES)

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bad_input_case import HEADER, PEOPLE, Case, job_with
 MANY = HEADER + "".join(f"marker.{n}@example.com,Marker {n * n}\n" for n in range(2000))
 
 
-def _source(*lines: str) -> str:
+def source_of(*lines: str) -> str:
     return job_with(("  path: people.csv", "\n".join(f"  {line}" for line in lines)))
 
 
@@ -31,14 +30,6 @@ def _archive() -> bytes:
     return buffer.getvalue()
 
 
-def _database() -> bytes:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("create table people (Email text, Name text)")
-    content = connection.serialize()
-    connection.close()
-    return content
-
-
 def _missing(folder: Path) -> None:
     (folder / "people.csv").rename(folder / "peoples.csv")
 
@@ -52,15 +43,13 @@ def _locked(folder: Path) -> None:
     os.chmod(folder / "people.csv", 0)  # noqa: PTH101 - as a person would
 
 
-def _case(name: str, content: str | bytes, says: str = "", file: str = "people.csv", **more: object) -> Case:
-    job = _source(f"path: {file}")
-    return Case(name, says, **{"job": job, "files": {file: content}, **more})  # type: ignore[arg-type]  # by name
+def file_of(name: str, says: str, content: str | bytes, file: str = "people.csv") -> Case:
+    return Case(name, says, job=source_of(f"path: {file}"), files={file: content})
 
 
-def _rejected(name: str, content: str | bytes, says: str = "", *lines: str) -> Case:
-    """One row is bad, the others are sent."""
-    job = _source("path: people.csv", *lines)
-    return _case(name, content, says, job=job, code=3, sends=True)
+def sound_file(name: str, says: str, content: str | bytes, *, sends: bool = True) -> Case:
+    """The file is not bad after all."""
+    return Case(name, says, code=0, files={"people.csv": content}, sends=sends)
 
 
 def _flipped(content: bytes) -> bytes:
@@ -68,73 +57,128 @@ def _flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
 
 
-QUERY = "database: {uri: 'sqlite:///crm.db', query: '%s'}"
 FILES = (
-    Case("source missing", "", damage=_missing),
-    Case("source is a folder", "", damage=_folder),
-    Case("source may not be read", "", damage=_locked, needs_user=True),
-    _case("source empty", ""),
-    _case("source of blank lines", "\n\n\n"),
-    _case("header only", HEADER, code=0),
-    Case("standard input empty", "", job=_source("path: '-'")),
-    _case("suffix that says nothing", PEOPLE, file="people.dat"),
-    Case("unknown format", "", job=_source("path: people.csv", "format: xml")),
-    Case("glob without match", "", job=_source("path: export-*.csv")),
+    Case("source missing", 'bulk: there is no file people.csv; did you mean "peoples.csv"?', damage=_missing),
+    Case(
+        "source is a folder",
+        'bulk: people.csv is a folder; name the files in it, such as "people.csv/*.csv"',
+        damage=_folder,
+    ),
+    Case(
+        "source may not be read",
+        "bulk: people.csv may not be read by this user; change its permissions",
+        damage=_locked,
+        needs_user=True,
+    ),
+    file_of("source empty", "bulk: people.csv is empty; a source holds at least a header", ""),
+    file_of(
+        "source of blank lines",
+        "bulk: people.csv is nothing but blank lines; a header line is needed",
+        "\n\n\n",
+    ),
+    sound_file("header only", "upsert_user │ 0 │ 0 │ 0 │ 0 │ 0 │ 0 │ 0", HEADER, sends=False),
+    Case(
+        "standard input empty",
+        "bulk: standard input is empty; a source holds at least a header",
+        job=source_of("path: '-'"),
+    ),
+    file_of(
+        "suffix that says nothing",
+        'bulk: people.dat could be anything, the suffix ".dat" says nothing about its format; set'
+        " source.format",
+        PEOPLE,
+        file="people.dat",
+    ),
+    Case(
+        "unknown format",
+        "bulk: job.yaml:4: source.format: expected one of 'csv', 'tsv', 'ndjson', 'parquet', "
+        "'ipc', 'excel' or 'lines'",
+        job=source_of("path: people.csv", "format: xml"),
+    ),
+    Case(
+        "glob without match",
+        'bulk: no file matches "export-*.csv"; check the pattern and the folder it starts from (.)',
+        job=source_of("path: export-*.csv"),
+    ),
     Case(
         "two files with different headers",
-        "",
-        job=_source("path: ['a.csv', 'b.csv']"),
+        'bulk: column 2 is "Name" in a.csv but "Full name" in b.csv; give them the same columns',
+        job=source_of("path: ['a.csv', 'b.csv']"),
         files={"a.csv": PEOPLE, "b.csv": PEOPLE.replace("Name", "Full name", 1)},
     ),
     Case(
         "two files, one with a column more",
-        "",
-        job=_source("path: ['a.csv', 'b.csv']"),
+        'bulk: b.csv has a column "City" that a.csv has not; give them the same columns',
+        job=source_of("path: ['a.csv', 'b.csv']"),
         files={"a.csv": PEOPLE, "b.csv": "Email,Name,City\n"},
     ),
-    Case("two files of different formats", "", job=_source("path: [people.csv, b.ndjson]"), files={"b.ndjson": "{}\n"}),
-    Case("remote address of another kind", "", job=_source("path: https://example.com/people.csv")),
+    Case(
+        "two files of different formats",
+        "bulk: people.csv is csv but b.ndjson is ndjson; all files of a source have one format",
+        job=source_of("path: [people.csv, b.ndjson]"),
+        files={"b.ndjson": "{}\n"},
+    ),
+    Case(
+        "remote address of another kind",
+        "bulk: a remote source begins with s3://, gs:// or az://; copy other files here first",
+        job=source_of("path: https://example.com/people.csv"),
+    ),
 )
 STORED = (
-    _case("Parquet named .csv", _parquet()),
-    _case("workbook named .csv", _archive()),
-    _case("web page named .csv", "<!DOCTYPE html>\n<html><body>Please log in, Marker</body></html>\n"),
-    _case("workbook that is none", "PK\x03\x04 Marker", file="people.xlsx"),
-    _case("Parquet cut short", _parquet()[:-20], file="people.parquet"),
-    _case("ndjson that is none", PEOPLE, file="people.ndjson"),
-    _case("gzip cut short", gzip.compress(MANY.encode())[:-300], file="people.csv.gz"),
-    _case("gzip damaged", _flipped(gzip.compress(MANY.encode())), file="people.csv.gz"),
-    _case("gzip that is none", PEOPLE, file="people.csv.gz"),
-    _case("zstd cut short", zstandard.compress(MANY.encode())[:-300], file="people.csv.zst"),
+    file_of(
+        "Parquet named .csv", "bulk: people.csv is a Parquet file; set source.format: parquet", _parquet()
+    ),
+    file_of(
+        "workbook named .csv",
+        "bulk: people.csv is a workbook or a zip archive; set source.format: excel, or unpack it",
+        _archive(),
+    ),
+    file_of(
+        "web page named .csv",
+        "bulk: people.csv is a web page; was it downloaded without logging in?",
+        "<!DOCTYPE html>\n<html><body>Please log in, Marker</body></html>\n",
+    ),
+    file_of(
+        "workbook that is none",
+        "bulk: people.xlsx is not a readable workbook; open it and save it again",
+        "PK\x03\x04 Marker",
+        file="people.xlsx",
+    ),
+    file_of(
+        "Parquet cut short",
+        "bulk: people.parquet is not a whole parquet file; check its format or fetch it again",
+        _parquet()[:-20],
+        file="people.parquet",
+    ),
+    file_of(
+        "ndjson that is none",
+        "bulk: no line of the source is a JSON object; is its format: ndjson?",
+        PEOPLE,
+        file="people.ndjson",
+    ),
+    file_of(
+        "gzip cut short",
+        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        gzip.compress(MANY.encode())[:-300],
+        file="people.csv.gz",
+    ),
+    file_of(
+        "gzip damaged",
+        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        _flipped(gzip.compress(MANY.encode())),
+        file="people.csv.gz",
+    ),
+    file_of(
+        "gzip that is none",
+        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        PEOPLE,
+        file="people.csv.gz",
+    ),
+    file_of(
+        "zstd cut short",
+        "bulk: people.csv.zst is a damaged or incomplete compressed file; fetch it again",
+        zstandard.compress(MANY.encode())[:-300],
+        file="people.csv.zst",
+    ),
 )
-TEXT = (
-    _case("wrong separator", PEOPLE.replace(",", ";")),
-    Case("separator of two characters", "", job=_source("path: people.csv", "separator: '||'")),
-    Case("unknown encoding", "", job=_source("path: people.csv", "encoding: utf-9")),
-    _case("UTF-16 without a mark", PEOPLE.encode("utf-16-le")),
-    _case("UTF-16 with a mark", PEOPLE.encode("utf-16"), code=0, sends=True),
-    _case("CR-only lines", PEOPLE.replace("\n", "\r"), code=0, sends=True),
-    _case("duplicate header names", "Email,Name,Email\n"),
-    _case("reserved header name", "Email,Name,__row\n"),
-    _case("quote in the header never closed", 'Email,"Name\nmarker@example.com,x\n'),
-)
-ROWS = (
-    _rejected("too many fields", f"{PEOPLE}marker.c@example.com,Marker,C\n"),
-    _rejected("too few fields", f"{PEOPLE}marker.c@example.com\n"),
-    _rejected("NUL in a row", f"{PEOPLE}marker.c@example.com,Marker\0\n"),
-    _rejected("unclosed quote", f'{PEOPLE}marker.c@example.com,"Marker\n'),
-    _rejected("text after a closing quote", f'{PEOPLE}marker.c@example.com,"Marker" C\n'),
-    _rejected("wrong encoding", f"{PEOPLE}marker.c@example.com,Märker\n".encode("cp1252")),
-    _rejected("no e-mail address", f"{PEOPLE}marker at example,Marker\n"),
-    _rejected("no value where one is needed", f"{PEOPLE},Marker\n"),
-)
-DATABASES = (
-    Case("database that is not there", "", job=_source(QUERY % "select 1 as Email, 2 as Name")),
-    Case("database of another kind", "", job=_source("database: {uri: 'mysql://marker:marker@db/crm', query: select 1}")),
-    Case("PostgreSQL that does not answer", "", job=_source("database: {uri: 'postgresql://marker:marker@127.0.0.1:1/crm', query: select 1}")),
-    Case("query with a mistake", "", job=_source(QUERY % "selekt Email from people"), files={"crm.db": _database()}),
-    Case("query of an unknown table", "", job=_source(QUERY % "select Email from persons"), files={"crm.db": _database()}),
-    Case("query that is no SELECT", "", job=_source(QUERY % "delete from people"), files={"crm.db": _database()}),
-    Case("file that is no database", "", job=_source(QUERY % "select 1"), files={"crm.db": PEOPLE * 100}),
-)
-CASES = (*FILES, *STORED, *TEXT, *ROWS, *DATABASES)
+CASES = (*FILES, *STORED)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -126,7 +127,11 @@ class Workshop:
         return self.source(f"person{n}@example.com,Person {n}" for n in range(1, count + 1))
 
     def job(
-        self, *steps: dict[str, Any], source: dict[str, Any] | None = None, place: object = None, **keys: Any
+        self,
+        *steps: dict[str, Any],
+        source: dict[str, Any] | None = None,
+        place: dict[str, Any] | None = None,
+        **keys: Any,
     ) -> Path:
         """Write a job file (JSON is YAML): by default upsert_user, in batches of 50."""
         usual = {"fields": {"email": "email", "name": "name"}}
@@ -134,7 +139,7 @@ class Workshop:
         job = {
             "name": "contacts",
             "source": {"path": "contacts.csv", **(source or {})},
-            "destinations": {"customerly": {"base_url": self.url, **(place if isinstance(place, dict) else {})}},
+            "destinations": {"customerly": {"base_url": self.url, "rate": "1000/s", **(place or {})}},
             "steps": [{**usual, **step} for step in named],
             **keys,
         }
@@ -158,6 +163,20 @@ class Workshop:
 
     def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         return self.bulk("run", "contacts.yaml", *arguments, **environ)
+
+    def run_within(self, kilobytes: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the job where no file may grow beyond so many kilobytes: a disk that is full."""
+        command = shlex.join(self._command(("run", "contacts.yaml", *arguments)))
+        return subprocess.run(
+            ["bash", "-c", f"ulimit -f {kilobytes}; exec {command}"],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     @contextmanager
     def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
@@ -198,5 +217,7 @@ class Workshop:
         return [(line["row"], line["status"], line["reason"]) for line in self.export(*arguments)]
 
     def preview(self, *arguments: str) -> dict[str, Any]:
-        shown: dict[str, Any] = orjson.loads(self.bulk("preview", "contacts.yaml", "--json", *arguments).stdout)
+        shown: dict[str, Any] = orjson.loads(
+            self.bulk("preview", "contacts.yaml", "--json", *arguments).stdout
+        )
         return shown

@@ -104,7 +104,7 @@ def test_lines_that_are_no_json_objects_are_malformed_and_a_repeated_key_keeps_i
 
 
 def test_ndjson_without_any_object_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="No line"):
+    with pytest.raises(SourceError, match="no line"):
         ndjson(tmp_path, "id,email", "1,a@example.com")
 
 
@@ -174,7 +174,7 @@ def test_typed_files_that_cannot_be_read_or_sent_are_refused(tmp_path: Path) -> 
     pl.DataFrame({ROW: [1]}).write_parquet(tmp_path / "reserved.parquet")
     whole = (tmp_path / "binary.parquet").read_bytes()
     (tmp_path / "broken.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError, match='Column "photo"'):
+    with pytest.raises(SourceError, match='column "photo"'):
         opened(tmp_path, "binary.parquet")
     with pytest.raises(SourceError, match=ROW):
         opened(tmp_path, "reserved.parquet")

@@ -235,7 +235,7 @@ def test_files_with_other_columns_are_refused_naming_both(tmp_path: Path) -> Non
     (tmp_path / "a.csv").write_bytes(b"id,email\n")
     (tmp_path / "b.csv").write_bytes(b"id,mail\n")
     (tmp_path / "c.csv").write_bytes(b"id,email,plan\n")
-    assert 'Column 2 is "email" in a.csv but "mail" in b.csv' in refusal(tmp_path, "a.csv", "b.csv")
+    assert 'column 2 is "email" in a.csv but "mail" in b.csv' in refusal(tmp_path, "a.csv", "b.csv")
     assert 'c.csv has a column "plan" that a.csv has not' in refusal(tmp_path, "a.csv", "c.csv")
 
 

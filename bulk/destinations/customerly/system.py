@@ -84,7 +84,7 @@ _OPERATIONS = (
         fields=(_BY_USER_ID, _BY_EMAIL),
         effect=Effect.UNSUBSCRIBES,
         converse=unsubscribe,
-        exchanges=lambda fields, settings: 2 if settings.wants <= set(fields) else 3,
+        exchanges=lambda fields, settings: 2 if settings.enough(fields) else 3,
         fact="two documented endpoints disagree (unsure): see the setting unsubscribe_path",
         one_of=("user_id", "email"),
         keep=("email", "user_id"),

@@ -33,7 +33,8 @@ from bulk.destinations.customerly.settings import CustomerlySettings
 def unsubscribe(batch: Batch, settings: CustomerlySettings) -> Conversation:
     """Look up what the endpoint wants and the record lacks, unsubscribe, read back."""
     person = {name: str(batch.value(name)) for name in ("user_id", "email") if batch.value(name)}
-    if not settings.wants <= person.keys():
+    named = person
+    if not settings.enough(person):
         found = yield from _ask(batch, _find(person))
         if found is None:
             return
@@ -41,17 +42,15 @@ def unsubscribe(batch: Batch, settings: CustomerlySettings) -> Conversation:
         if is_unsubscribed(shown):
             yield batch.settle(accepted(found, reason="already"))
             return
-        person |= _identifiers(shown, settings)
-    if not settings.wants <= person.keys():
-        message = f"the account shows no {' or '.join(sorted(settings.wants - person.keys()))} for this user"
+        named = _identifiers(shown, settings)
+    if not settings.wants <= named.keys():
+        message = f"the account shows no {' or '.join(sorted(settings.wants - named.keys()))} for this user"
         yield batch.settle(Verdict(Status.FAILED, reason="missing_id", error_message=message))
         return
-    done = yield from _ask(batch, unsubscribing(person, settings))
+    done = yield from _ask(batch, unsubscribing(named, settings))
     if done is None:
         return
-    read = yield from _ask(
-        batch, _find({name: str(batch.value(name)) for name in person if batch.value(name)})
-    )
+    read = yield from _ask(batch, _find(person))
     if read is not None:
         yield batch.settle(_seen(read))
 
@@ -77,7 +76,8 @@ def _find(person: Mapping[str, str]) -> Request:
 
 def _identifiers(shown: Mapping[str, Any], settings: CustomerlySettings) -> dict[str, str]:
     found = {"user_id": shown.get(settings.unsubscribe_id), "email": shown.get("email")}
-    return {name: str(value) for name, value in found.items() if value and str(value) not in {".", ".."}}
+    plain = {name: str(value).strip() for name, value in found.items() if value and type(value) in {str, int}}
+    return {name: value for name, value in plain.items() if value not in {"", ".", ".."}}
 
 
 def unsubscribing(person: Mapping[str, str], settings: CustomerlySettings) -> Request:

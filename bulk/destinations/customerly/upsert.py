@@ -55,7 +55,7 @@ def _read_success(path: str, batch: Batch, response: Response) -> Conversation:
     said = read_counts(batch, response)
     yield Settle(_settled(said.refused, response, said.open_positions, len(batch)))
     for position in said.open_positions:
-        yield from _read_back(path, batch.part(position, position + 1), said.nameless)
+        yield from _read_back(path, batch, position, said.nameless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _elements(listed: Any) -> Iterator[Any]:
 
 def _name(batch: Batch, listed: Iterable[Any]) -> tuple[dict[int, str], list[str]]:
     """Find the records the elements speak about; return messages by position, and the nameless ones."""
-    by_name: dict[str, int] = {}
+    by_name: dict[str, int | None] = {}
     refused: dict[int, str] = {}
     nameless: list[str] = []
     for element in listed:
@@ -113,24 +113,35 @@ def _name(batch: Batch, listed: Iterable[Any]) -> tuple[dict[int, str], list[str
     return refused, nameless
 
 
-def _positions(batch: Batch) -> dict[str, int]:
-    names: dict[str, int] = {}
+def _positions(batch: Batch) -> dict[str, int | None]:
+    """Return positions by name; a name that two records share names neither."""
+    names: dict[str, int | None] = {}
     for column in ("user_id", "email"):
         for position, value in enumerate(batch.column(column)):
             if value is not None:
-                names[str(value).strip().casefold()] = position
+                name = str(value).strip().casefold()
+                names[name] = position if names.get(name, position) == position else None
     return names
 
 
-def _position(element: Any, by_name: Mapping[str, int], size: int) -> int | None:
-    """Return the position an element names by index, e-mail or id; None if it names nobody."""
-    if isinstance(element, dict):
-        index = element.get("index")
+def _position(element: Any, by_name: Mapping[str, int | None], size: int) -> int | None:
+    """Return the position an element names by index, e-mail or id, itself or in its contact."""
+    if not isinstance(element, dict):
+        return _named(element, by_name)
+    contacts = [element.get(name) for name in ("user", "lead", "contact")]
+    for item in (element, *contacts):
+        names = (item.get("email"), item.get("user_id")) if isinstance(item, dict) else (item,)
+        index = item.get("index") if isinstance(item, dict) else None
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < size:
             return index
-        inner = [element.get(name) for name in ("email", "user_id", "user", "lead", "contact")]
-        return next((found for item in inner if (found := _position(item, by_name, size)) is not None), None)
-    return by_name.get(element.strip().casefold()) if isinstance(element, str) else None
+        found = next((at for name in names if (at := _named(name, by_name)) is not None), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _named(name: Any, by_name: Mapping[str, int | None]) -> int | None:
+    return by_name.get(str(name).strip().casefold()) if isinstance(name, str | int) else None
 
 
 def _message(element: Any) -> str:
@@ -171,27 +182,30 @@ def _not_added(response: Response, message: str) -> Verdict:
 
 def confirm(path: str) -> Callable[[Batch, Any], Conversation]:
     """Return the conversation that settles one record by what the account shows of it."""
-    return lambda batch, _settings: _read_back(path, batch, ())
+    return lambda batch, _settings: _read_back(path, batch, 0, ())
 
 
-def _read_back(path: str, batch: Batch, nameless: Sequence[str]) -> Conversation:
-    """Settle one record by what the account shows of it."""
-    request = look_up(path, "email", str(batch.value("email")))
+def _read_back(path: str, batch: Batch, position: int, nameless: Sequence[str]) -> Conversation:
+    """Settle one record of a batch by what the account shows of it."""
+    request = look_up(path, "email", str(batch.value("email", position)))
     reply: Reply = yield request
     if isinstance(reply, Lost):
-        yield batch.settle(lost_verdict(request, reply))
-        return
-    shown = contact(reply)
+        verdict = lost_verdict(request, reply)
+    else:
+        verdict = _as_shown(batch.value(RECORD, position), reply, nameless)
+    yield Settle((Settled(position, position + 1, verdict),))
+
+
+def _as_shown(record: str, response: Response, nameless: Sequence[str]) -> Verdict:
+    shown = contact(response)
     if shown is None:
         message = nameless[0] if len(nameless) == 1 else "the account does not show this record"
-        yield batch.settle(_not_added(reply, message) if says_absent(reply) else refusal(reply))
-        return
-    differing = differences(orjson.loads(batch.value(RECORD)), shown)
+        return _not_added(response, message) if says_absent(response) else refusal(response)
+    differing = differences(orjson.loads(record), shown)
     if not differing:
-        yield batch.settle(accepted(reply, reason="read_back"))
-        return
+        return accepted(response, reason="read_back")
     message = f"the account shows another value for {', '.join(differing)}"
-    yield batch.settle(Verdict(Status.FAILED, "no_effect", reply.status, "", message, reply.request_id))
+    return Verdict(Status.FAILED, "no_effect", response.status, "", message, response.request_id)
 
 
 def differences(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
@@ -199,7 +213,7 @@ def differences(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
     names = [
         name
         for name in ("email", "user_id", "name")
-        if name in sent and not _same(sent[name], shown.get(name))
+        if name in sent and not _same(sent[name], shown.get(name), any_case=name == "email")
     ]
     attributes = shown.get("attributes") if isinstance(shown.get("attributes"), dict) else {}
     sent_attributes = sent.get("attributes") or {}
@@ -210,7 +224,7 @@ def differences(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _same(sent: Any, shown: Any) -> bool:
+def _same(sent: Any, shown: Any, *, any_case: bool = False) -> bool:
     """Compare as Customerly shows values: numbers come back as text, e-mails perhaps in lower case."""
     if sent is None:
         return shown in (None, "")
@@ -218,7 +232,8 @@ def _same(sent: Any, shown: Any) -> bool:
         return str(shown).lower() in (("1", "true") if sent else ("0", "false", ""))
     if isinstance(sent, int | float):
         return _is_number(shown) and math.isclose(float(shown), sent, rel_tol=1e-9)
-    return str(sent).strip().casefold() == str(shown).strip().casefold()
+    sent, shown = str(sent).strip(), str(shown).strip()
+    return bool(sent.casefold() == shown.casefold() if any_case else sent == shown)
 
 
 def _is_number(shown: Any) -> bool:

@@ -1,0 +1,84 @@
+"""Batches that are refused as a whole: only the culprits fail, and few requests are spent on finding them."""
+
+from math import log2
+from pathlib import Path
+
+import orjson
+import pytest
+from aiohttp import web
+from scripted import Answer, Desk, accepts, refuses, serving
+
+ROWS = 1_000
+
+
+def poisoned_by(poison: set[str], status: int) -> Answer:
+    async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        sent = {record["name"] for record in orjson.loads(body)["users"]}
+        return refuses("a record is not to our taste", status) if sent & poison else accepts(body)
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("rows", [{1}, {1000}, {17, 500, 983}, {500, 501, 502}])
+async def test_only_the_culprits_of_a_refused_batch_fail(tmp_path: Path, rows: set[int], status: int) -> None:
+    desk = Desk(tmp_path)
+    desk.people(ROWS)
+    async with serving(poisoned_by({str(row) for row in rows}, status)) as server:
+        desk.job(server.url, batch_size=ROWS)
+        assert await desk.run() == 3
+    assert {row for row, outcome, _ in desk.outcomes() if outcome == "failed"} == rows
+    assert desk.statuses() == {"failed": len(rows), "succeeded": ROWS - len(rows)}
+    assert len(server.bodies) <= 1 + 2 * log2(1024) * len(rows)
+
+
+async def test_three_batches_refused_through_and_through_stop_the_step(tmp_path: Path) -> None:
+    async def answer(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
+        return refuses("The attribute plan is not known.")
+
+    desk = Desk(tmp_path)
+    desk.people(400)
+    async with serving(answer) as server:
+        desk.job(server.url, batch_size=8, place={"concurrency": 1})
+        assert await desk.run() == 4
+    statuses = desk.statuses()
+    assert set(statuses) == {"failed", "pending"}
+    assert 24 <= statuses["failed"] <= 24 + 8 * 8
+
+
+async def test_batches_refused_for_different_reasons_do_not_stop_the_step(tmp_path: Path) -> None:
+    async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        return refuses(f"not {orjson.loads(body)['users'][0]['name']}")
+
+    desk = Desk(tmp_path)
+    desk.people(40)
+    async with serving(answer) as server:
+        desk.job(server.url, batch_size=8)
+        assert await desk.run() == 3
+    assert desk.statuses() == {"failed": 40}
+
+
+async def test_a_batch_split_before_a_stop_goes_on_where_it_was(tmp_path: Path) -> None:
+    """After a stop in the midst of splitting, settled parts are not sent again."""
+    expired = False
+
+    async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        nonlocal expired
+        if expired and len(server.bodies) > 6 and desk.notes.count("second") == 0:
+            return refuses("Access token not found.", 500)
+        expired = True
+        return await poisoned_by({"64"}, 400)(request, body)
+
+    desk = Desk(tmp_path)
+    desk.people(64)
+    async with serving(answer) as server:
+        desk.job(server.url, batch_size=64)
+        assert await desk.run() == 4
+        pending = {row for row, status, _ in desk.outcomes() if status == "pending"}
+        assert 0 < len(pending) < 64
+        first = len(server.bodies)
+        desk.notes.append("second")
+        assert await desk.run() == 3
+    again = {int(record["name"]) for records in server.records[first:] for record in records}
+    assert again == pending
+    assert desk.statuses() == {"succeeded": 63, "failed": 1}

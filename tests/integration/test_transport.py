@@ -1,0 +1,315 @@
+"""One request goes out at most once, as it is, and whatever comes back is told as a value."""
+
+import asyncio
+import gzip
+import socket
+import tracemalloc
+
+import pytest
+from wire_server import Exchange, Server, say_ok, serving
+
+from bulk import __version__
+from bulk.conversation import Lost, Reply, Request, Response
+from bulk.transport import LARGEST_ANSWER, Endpoint, Transport
+
+MARKER = "marker%40example.com"
+PATH = f"/users?email={MARKER}"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+async def sent_to(
+    server: Server, request: Request | None = None, seconds: float = 5.0, times: int = 1
+) -> Reply:
+    async with Transport(Endpoint(server.url, {"Authorization": "made-up"}, seconds)) as transport:
+        for _ in range(times):
+            reply = await transport.send(request or Request("POST", PATH, b"{}"))
+        return reply
+
+
+def lost(reply: Reply) -> Lost:
+    assert isinstance(reply, Lost)
+    assert "marker" not in repr(reply)
+    return reply
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a%2Fb%2Bc%40d%2E%2e?q=%26%3D%2B+~",
+        "/a/../b/./c//d",
+        "/%61%7e%C3%A9?x=%zz&;,:@!$'()*",
+        "/x?a=1?b=2&a=",
+    ],
+)
+async def test_a_path_arrives_byte_for_byte(path: str) -> None:
+    async with serving() as server:
+        await sent_to(server, Request("DELETE", path))
+    assert [exchange.target for exchange in server.seen] == [f"/v1{path}"]
+
+
+async def test_body_and_headers_arrive() -> None:
+    async with serving() as server:
+        await sent_to(server, Request("POST", PATH, b'{"a":1}', headers=(("Idempotency-Key", "k"),)))
+    (exchange,) = server.seen
+    assert exchange.body == b'{"a":1}'
+    assert exchange.headers["content-type"] == "application/json"
+    assert exchange.headers["authorization"] == "made-up"
+    assert exchange.headers["idempotency-key"] == "k"
+    assert exchange.headers["user-agent"] == f"bulk/{__version__}"
+
+
+async def test_a_request_may_name_its_own_content_type() -> None:
+    async with serving() as server:
+        await sent_to(server, Request("POST", PATH, b"a,b", headers=(("content-type", "text/csv"),)))
+    assert server.seen[0].headers["content-type"] == "text/csv"
+
+
+async def test_a_request_without_body_names_no_content_type() -> None:
+    async with serving() as server:
+        await sent_to(server, Request("GET", PATH))
+    assert "content-type" not in server.seen[0].headers
+
+
+async def test_a_large_body_arrives_whole() -> None:
+    body = bytes(range(256)) * 20_000
+    async with serving() as server:
+        await sent_to(server, Request("POST", PATH, body))
+    assert server.seen[0].body == body
+
+
+async def test_an_answer_comes_back_with_its_headers_in_lower_case() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply("207 Multi-Status", b'{"x":1}', "X-Request-ID: r1\r\nVia: a\r\nvia: b\r\n")
+
+    async with serving(answer) as server:
+        reply = await sent_to(server)
+    assert isinstance(reply, Response)
+    assert (reply.status, reply.json, reply.request_id) == (207, {"x": 1}, "r1")
+    assert reply.headers["via"] == "a, b"
+
+
+async def test_a_compressed_answer_is_decoded() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=gzip.compress(b'{"x":1}'), headers="Content-Encoding: gzip\r\n")
+
+    async with serving(answer) as server:
+        reply = await sent_to(server)
+    assert isinstance(reply, Response)
+    assert reply.json == {"x": 1}
+
+
+async def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply("308 Permanent Redirect", headers="Location: /v1/elsewhere\r\n")
+
+    async with serving(answer) as server:
+        reply = await sent_to(server)
+    assert isinstance(reply, Response)
+    assert (reply.status, len(server.seen)) == (308, 1)
+
+
+async def test_cookies_are_not_kept() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(headers="Set-Cookie: a=b\r\n")
+
+    async with serving(answer) as server:
+        await sent_to(server, times=2)
+    assert "cookie" not in server.seen[1].headers
+
+
+async def test_connections_are_used_again() -> None:
+    async with serving() as server:
+        await sent_to(server, times=5)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_a_request_on_a_kept_connection_that_is_reset_goes_out_once(method: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if len(server.seen) == 1:
+            await exchange.reply()
+        else:
+            exchange.writer.transport.abort()
+
+    async with serving(answer) as server:
+        reply = await sent_to(server, Request(method, PATH), times=2)
+    assert lost(reply).processed
+    assert lost(reply).reason == "connection"
+    assert len(server.seen) == 2
+
+
+async def test_a_refused_connection_means_that_nothing_was_processed() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        calls: list[None] = []
+        async with Transport(Endpoint(f"http://127.0.0.1:{unused.getsockname()[1]}")) as transport:
+            reply = lost(await transport.send(Request("GET", PATH), lambda: calls.append(None)))
+    assert (reply.reason, reply.processed, calls) == ("connection", False, [])
+
+
+async def test_an_unknown_host_means_that_nothing_was_processed() -> None:
+    async with Transport(Endpoint("http://nowhere.invalid")) as transport:
+        reply = lost(await transport.send(Request("GET", PATH)))
+    assert (reply.reason, reply.processed) == ("connection", False)
+
+
+async def test_a_failed_handshake_means_that_nothing_was_processed() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"this is no handshake\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with Transport(Endpoint(url)) as transport:
+            reply = lost(await transport.send(Request("GET", PATH)))
+    assert (reply.reason, reply.processed) == ("connection", False)
+    assert "TLS" in reply.message
+
+
+async def test_silence_is_a_timeout_that_may_have_been_processed() -> None:
+    async def answer(_exchange: Exchange) -> None:
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server:
+        reply = lost(await sent_to(server, seconds=0.2))
+    assert (reply.reason, reply.processed) == ("timeout", True)
+
+
+async def test_an_answer_that_trickles_times_out_as_a_whole() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server:
+        reply = lost(await sent_to(server, seconds=0.2))
+    assert (reply.reason, reply.http_status) == ("timeout", 200)
+
+
+BROKEN = {
+    "cut short": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    "cut short in a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    "not gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nABCD",
+    "unknown coding": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\nABCD",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "no HTTP": b"220 mail.example.com ESMTP\r\n\r\n",
+    "endless header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
+async def test_an_answer_that_cannot_be_read_is_broken(data: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(data)
+        exchange.writer.close()
+
+    async with serving(answer) as server:
+        reply = lost(await sent_to(server))
+    assert (reply.reason, reply.processed) == ("broken_answer", True)
+
+
+async def test_an_answer_that_unfolds_into_too_much_is_broken_before_it_fills_the_memory() -> None:
+    bomb = gzip.compress(bytes(20 * LARGEST_ANSWER), 9)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=bomb, headers="Content-Encoding: gzip\r\n")
+
+    async with serving(answer) as server:
+        tracemalloc.start()
+        try:
+            reply = lost(await sent_to(server))
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (reply.reason, reply.http_status) == ("broken_answer", 200)
+    assert most < 4 * LARGEST_ANSWER
+
+
+async def test_the_connection_of_a_broken_answer_is_not_used_again() -> None:
+    async def answer(exchange: Exchange) -> None:
+        if len(server.seen) > 1:
+            await exchange.reply()
+            return
+        await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n")
+        while not exchange.writer.is_closing():
+            await exchange.write(bytes(100_000))
+
+    async with serving(answer) as server:
+        reply = await sent_to(server, times=2)
+    assert isinstance(reply, Response)
+    assert server.connections == 2
+
+
+async def test_the_largest_answer_is_still_an_answer() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=bytes(LARGEST_ANSWER))
+
+    async with serving(answer) as server:
+        reply = await sent_to(server)
+    assert isinstance(reply, Response)
+    assert len(reply.body) == LARGEST_ANSWER
+
+
+@pytest.mark.parametrize("body", [None, b"{}", bytes(3_000_000)])
+async def test_the_sending_is_told_once_before_the_server_has_the_request(body: bytes | None) -> None:
+    calls: list[int] = []
+    async with serving() as server, Transport(Endpoint(server.url)) as transport:
+        await transport.send(Request("PUT", PATH, body), lambda: calls.append(len(server.seen)))
+    assert calls == [0]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("GET", PATH, headers=(("X", "a\r\nY: b"),)),
+        Request("GET", PATH, headers=(("X\nY", "b"),)),
+        Request("GET", "/a HTTP/1.1\r\nX: y\r\n\r\n"),
+        Request("GET", "/a b"),
+        Request("GET", "/a#b"),
+        Request("GET", "/ä"),
+        Request("GET", "a"),
+        Request("GET", ".example.com/"),
+        Request("GET /\r\nX: y", "/a"),
+    ],
+)
+async def test_a_request_cannot_break_out_of_its_line(request_: Request) -> None:
+    async with serving() as server:
+        with pytest.raises(ValueError, match=r"^(a path|a header|a method)"):
+            await sent_to(server, request_)
+    assert server.seen == []
+
+
+async def test_a_proxy_of_the_environment_is_used_unless_it_is_excluded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving() as proxy, serving() as server:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        await sent_to(server)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        await sent_to(server)
+    assert [exchange.target for exchange in proxy.seen] == [server.url + PATH]
+    assert [exchange.target for exchange in server.seen] == ["/v1" + PATH]
+
+
+def test_credentials_are_not_shown() -> None:
+    assert "made-up" not in repr(Endpoint("https://api.example.com", {"Authorization": "made-up"}))
+
+
+async def test_many_requests_at_once_each_get_their_own_answer() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=exchange.body)
+
+    async with (
+        serving(answer) as server,
+        Transport(Endpoint(server.url)) as transport,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(transport.send(Request("POST", PATH, b"%d" % n))) for n in range(100)]
+    replies = [task.result() for task in tasks]
+    assert [reply.json for reply in replies if isinstance(reply, Response)] == list(range(100))
+    assert server.answer is not say_ok

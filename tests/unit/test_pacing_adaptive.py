@@ -1,0 +1,173 @@
+"""Without a declared rate, the hidden one is found: hardly any refusals, most of it used."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paced import (
+    NOON,
+    FixedWindow,
+    Limit,
+    SlidingWindow,
+    TokenBucket,
+    Traffic,
+    jittered,
+    send_all,
+    silent,
+    with_retry_after,
+)
+from virtual_time import run
+
+from bulk.pacing import Pacer
+from bulk.pacing.budget import Budget, read_budget
+
+SETTLED = 10.0
+
+
+def with_budget(wait: float, limit: Limit) -> dict[str, str]:
+    until = ceil(wait) or 1
+    return {
+        "ratelimit-limit": str(limit.limit),
+        "ratelimit-remaining": str(limit.left),
+        "ratelimit-reset": str(until),
+    }
+
+
+@pytest.mark.parametrize("tell", [silent, with_retry_after, with_budget])
+@pytest.mark.parametrize("kind", [FixedWindow, SlidingWindow, TokenBucket])
+@pytest.mark.parametrize(("latency", "clients"), [(0.01, 8), (0.05, 16), (0.15, 64)])
+def test_a_hidden_rate_is_found_and_used(
+    kind: type[FixedWindow] | type[SlidingWindow] | type[TokenBucket],
+    tell: Callable[[float, Limit], Mapping[str, str]],
+    latency: float,
+    clients: int,
+) -> None:
+    limit, seconds, chance = kind(100), 130.0, random.Random(1)
+
+    async def main() -> list[bool]:
+        way = jittered(chance, latency * 0.3, latency * 0.6)
+        traffic = Traffic(clients, seconds, way, way)
+        return (await send_all(Pacer(None, clients), traffic, limit, tell)).after(SETTLED)
+
+    accepted = run(main())
+    assert accepted.count(False) <= 0.01 * len(accepted)
+    assert accepted.count(True) >= 0.90 * limit.limit * (seconds - SETTLED)
+
+
+def test_it_begins_slowly_and_doubles() -> None:
+    async def main() -> list[float]:
+        pacer, rates = Pacer(None, 64), list[float]()
+
+        async def look() -> None:
+            for _ in range(4):
+                rates.append(pacer.rate)
+                await asyncio.sleep(1.2)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(look())
+            group.create_task(send_all(pacer, Traffic(64, 5, lambda: 0.01, lambda: 0.01)))
+        return rates
+
+    assert run(main()) == [5, 10, 20, 40]
+
+
+def test_it_does_not_rise_while_something_else_is_the_bottleneck() -> None:
+    async def main() -> float:
+        pacer = Pacer(None, 1)
+        await send_all(pacer, Traffic(1, 60, lambda: 0.5, lambda: 0.5))
+        return pacer.rate
+
+    assert run(main()) == 5
+
+
+def test_a_server_without_a_limit_is_soon_not_held_back_at_all() -> None:
+    async def main() -> float:
+        pacer = Pacer(None, 64)
+        await send_all(pacer, Traffic(64, 12, lambda: 0.005, lambda: 0.005))
+        return pacer.rate
+
+    assert run(main()) == float("inf")
+
+
+def test_refusals_of_one_moment_count_once() -> None:
+    async def main() -> tuple[float, float]:
+        pacer = Pacer(None, 64)
+        await send_all(pacer, Traffic(64, 6, lambda: 0.01, lambda: 0.01))
+        before = pacer.rate
+
+        async def refused() -> None:
+            async with pacer.slot() as slot:
+                await asyncio.sleep(2)
+            pacer.observe(slot, {}, NOON, refused=True)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(50):
+                group.create_task(refused())
+        return before, pacer.rate
+
+    before, after = run(main())
+    assert before / 2 <= after < before
+
+
+def test_a_limit_of_minutes_is_learned_from_how_long_the_server_sends_us_away() -> None:
+    async def main() -> list[bool]:
+        traffic = Traffic(16, 1200, lambda: 0.05, lambda: 0.05)
+        limit = FixedWindow(300, 60)
+        return (await send_all(Pacer(None, 16), traffic, limit, with_retry_after)).after(120)
+
+    accepted = run(main())
+    assert accepted.count(False) <= 0.01 * len(accepted)
+    assert accepted.count(True) >= 0.90 * 5 * 1080
+
+
+def test_what_is_left_is_spread_over_the_time_to_the_reset() -> None:
+    async def main() -> float:
+        pacer = Pacer(None, 16)
+        await send_all(pacer, Traffic(16, 8, lambda: 0.01, lambda: 0.01))
+        async with pacer.slot() as slot:
+            pass
+        headers = {"x-ratelimit-remaining": "60", "x-ratelimit-reset": str(int(NOON) + 30)}
+        pacer.observe(slot, headers, NOON)
+        return pacer.rate
+
+    assert run(main()) == 2
+
+
+@pytest.mark.parametrize(("remaining", "seconds"), [("0", 30.0), ("300", 30.0), ("301", 0.0)])
+def test_a_used_up_budget_is_waited_for_and_the_reserve_left_alone(remaining: str, seconds: float) -> None:
+    async def main() -> float:
+        pacer = Pacer(None, 16, reserve=0.3)
+        async with pacer.slot() as slot:
+            pass
+        headers = {"ratelimit-limit": "1000", "ratelimit-remaining": remaining, "ratelimit-reset": "30"}
+        pacer.observe(slot, headers, NOON)
+        return pacer.paused_for
+
+    assert run(main()) == seconds
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [
+        ("30", 30.0),
+        (str(int(NOON) + 30), 30.0),
+        (str((int(NOON) + 30) * 1000), 30.0),
+        (str(int(NOON) - 30), None),
+        ("90000", None),
+        ("-5", None),
+        ("soon", None),
+    ],
+)
+def test_a_reset_is_seconds_or_a_point_in_time_or_nonsense(reset: str, seconds: float | None) -> None:
+    headers = {"ratelimit-limit": "100, 100;w=60", "ratelimit-remaining": "7", "ratelimit-reset": reset}
+    assert read_budget(headers, NOON) == Budget(100, 7, seconds)
+
+
+@given(st.dictionaries(st.sampled_from(("ratelimit-remaining", "ratelimit-reset")), st.text(max_size=40)))
+def test_no_header_upsets_it(headers: dict[str, str]) -> None:
+    budget = read_budget(headers, NOON)
+    assert budget is None or budget.remaining >= 0

@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from bulk.plan.guards import Limits, plan_digest, refusals
+
+
+@pytest.mark.parametrize(
+    ("limits", "records", "expected"),
+    [
+        (Limits(), [10], []),
+        (Limits(max_records=10), [10], []),
+        (Limits(max_records=9), [10], ["max_records"]),
+        (Limits(min_records=10), [10], []),
+        (Limits(min_records=11), [10], ["min_records"]),
+        (Limits(max_records=5, min_records=3), [4, 6], ["max_records"]),
+        (Limits(max_records=5, min_records=3), [2, 3], []),
+        (Limits(min_records=1), [], ["min_records"]),
+        (Limits(max_records=0), [0], []),
+        (Limits(max_records=0), [1], ["max_records"]),
+        (Limits(max_records=1, min_records=3), [2], ["max_records", "min_records"]),
+    ],
+)
+def test_the_largest_step_decides_which_guards_refuse(
+    limits: Limits, records: list[int], expected: list[str]
+):
+    assert [name for name, _ in refusals(limits, records)] == expected
+
+
+def test_a_refusal_tells_both_figures():
+    assert refusals(Limits(max_records=1000), [1_234_567]) == [
+        ("max_records", "1,234,567 records would be sent, at most 1,000 are allowed")
+    ]
+    assert refusals(Limits(min_records=1000), [7]) == [
+        ("min_records", "only 7 records would be sent, at least 1,000 are expected")
+    ]
+
+
+FACTS: dict[str, Any] = {"job": "sha256:a", "fingerprint": "f", "rows": 10, "sendable": [8, 7]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"job": "sha256:b"}, {"fingerprint": "g"}, {"rows": 11}, {"sendable": [8, 6]}, {"sendable": [8]}],
+)
+def test_the_digest_of_a_plan_changes_with_everything_that_was_approved(change: dict[str, Any]):
+    assert plan_digest(**{**FACTS, **change}) != plan_digest(**FACTS)
+
+
+def test_the_digest_of_the_same_plan_is_the_same():
+    assert plan_digest(**FACTS) == plan_digest(**{**FACTS, "sendable": (8, 7)})
+    assert len(plan_digest(**FACTS)) == 16

@@ -1,0 +1,129 @@
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulk.conversation import KEY, RECORD, ROW, Batch, Records, halves
+from bulk.plan.packing import Packer, wanted_parts
+
+
+def records(keys: Sequence[str | None], rows: Sequence[int] | None = None) -> pl.DataFrame:
+    numbers = list(rows or range(1, len(keys) + 1))
+    return pl.DataFrame(
+        {
+            ROW: pl.Series(numbers, dtype=pl.UInt32),
+            KEY: pl.Series(keys, dtype=pl.String),
+            RECORD: pl.Series([f"[{number}]" for number in numbers], dtype=pl.String),
+        }
+    )
+
+
+def pack(
+    keys: Sequence[str | None], size: int, *, keys_repeat: bool = False, cuts: Iterable[int] = ()
+) -> list[list[int]]:
+    packer = Packer(size, keys_repeat=keys_repeat)
+    frame = records(keys)
+    edges = [0, *sorted(cut for cut in cuts if cut <= len(keys)), len(keys)]
+    batches: list[list[int]] = []
+    for start, stop in pairwise(edges):
+        batches += [told(batch) for batch in packer.add(frame[start:stop])]
+    return batches + [told(batch) for batch in packer.end()]
+
+
+def told(batch: Batch) -> list[int]:
+    assert batch.joined() == ",".join(f"[{row}]" for row in batch.rows)
+    rows: list[int] = batch.rows.tolist()
+    return rows
+
+
+def slow_pack(keys: Sequence[str | None], size: int) -> list[list[int]]:
+    """Pack one record after the other, ending a batch before a key it already holds."""
+    batches: list[list[int]] = []
+    held: set[str] = set()
+    for row, key in enumerate(keys, 1):
+        if not batches or len(batches[-1]) == size or key in held:
+            batches.append([])
+            held = set()
+        batches[-1].append(row)
+        held |= {key} if key is not None else set()
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, []), (1, [[1]]), (3, [[1, 2, 3]]), (4, [[1, 2, 3], [4]]), (6, [[1, 2, 3], [4, 5, 6]])],
+)
+def test_batches_are_full_but_for_the_last(count: int, expected: list[list[int]]):
+    assert pack(["x"] * count, 3) == expected
+
+
+def test_a_batch_ends_before_a_key_it_already_holds():
+    assert pack(["a", "b", "a", "a", "c", "d", "e"], 3, keys_repeat=True) == [[1, 2], [3], [4, 5, 6], [7]]
+
+
+def test_records_without_a_key_share_a_batch():
+    assert pack([None, None, None], 3, keys_repeat=True) == [[1, 2, 3]]
+
+
+KEYS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", None]), max_size=30)
+CUTS = st.lists(st.integers(0, 30), max_size=6)
+
+
+@settings(deadline=None)
+@given(KEYS, st.integers(1, 8), CUTS, st.booleans())
+def test_batches_do_not_depend_on_the_chunks_the_records_come_in(
+    keys: list[str | None],
+    size: int,
+    cuts: list[int],
+    keys_repeat: bool,  # noqa: FBT001 - drawn
+):
+    expected = slow_pack(keys if keys_repeat else [None] * len(keys), size)
+
+    assert pack(keys, size, keys_repeat=keys_repeat, cuts=cuts) == expected
+
+
+def test_what_is_cut_away_by_the_plan_leaves_no_gap_in_a_batch():
+    packer = Packer(2, keys_repeat=False)
+
+    batches = [*packer.add(records(["a", "b", "c"], [2, 5, 9])), *packer.end()]
+
+    assert [batch.rows.tolist() for batch in batches] == [[2, 5], [9]]
+
+
+def test_a_packer_that_has_ended_begins_anew():
+    packer = Packer(2, keys_repeat=False)
+    assert [batch.rows.tolist() for batch in (*packer.add(records(["a"])), *packer.end())] == [[1]]
+
+    assert list(packer.end()) == []
+
+
+def tree(batch: Batch) -> list[list[int]]:
+    """Return the rows of every node of a batch's tree of halves."""
+    here = [batch.rows.tolist()]
+    return here if len(batch) == 1 else here + [node for half in halves(batch) for node in tree(half)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=70))
+def test_wanted_parts_are_the_fewest_nodes_of_the_tree_that_cover_exactly_the_wanted(wanted: list[bool]):
+    batch = Batch(Records(records([None] * len(wanted))), 0, len(wanted))
+
+    parts = [part.rows.tolist() for part in wanted_parts(batch, np.array(wanted))]
+
+    nodes = [node for node in tree(batch) if all(wanted[row - 1] for row in node)]
+    largest = [node for node in nodes if not any(set(node) < set(other) for other in nodes)]
+    assert sorted(parts) == sorted(largest)
+    assert [row for part in parts for row in part] == [
+        row for row, is_wanted in enumerate(wanted, 1) if is_wanted
+    ]
+
+
+def test_a_batch_that_is_wanted_whole_is_not_cut():
+    batch = Batch(Records(records(["a", "b"])), 0, 2)
+
+    assert list(wanted_parts(batch, np.array([True, True]))) == [batch]
+    assert list(wanted_parts(batch, np.array([False, False]))) == []

@@ -1,0 +1,95 @@
+import asyncio
+
+import polars as pl
+import pytest
+
+from bulk.conversation import KEY, ROW, Batch, Records
+from bulk.runner.conflicts import Conflicts
+
+
+def batch(*keys: str | None, first_row: int = 1) -> Batch:
+    rows = pl.Series(list(range(first_row, first_row + len(keys))), dtype=pl.UInt32)
+    return Batch(Records(pl.DataFrame({ROW: rows, KEY: pl.Series(keys, dtype=pl.String)})), 0, len(keys))
+
+
+async def waits(conflicts: Conflicts, wanted: Batch) -> "asyncio.Task[int]":
+    """Start holding a batch, and make sure that it waits."""
+    task = asyncio.create_task(conflicts.hold(wanted))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not task.done()
+    return task
+
+
+async def test_batches_without_a_common_key_are_under_way_together():
+    conflicts = Conflicts()
+
+    tickets = {await conflicts.hold(batch("a", "b")), await conflicts.hold(batch("c", "d", first_row=3))}
+
+    assert len(tickets) == 2
+
+
+async def test_a_batch_waits_for_an_earlier_one_with_a_common_key():
+    conflicts = Conflicts()
+    ticket = await conflicts.hold(batch("a", "b"))
+
+    waiting = await waits(conflicts, batch("c", "b", first_row=3))
+    conflicts.release(ticket)
+
+    assert await waiting
+
+
+async def test_a_batch_waits_until_the_last_of_its_keys_is_free():
+    conflicts = Conflicts()
+    first, second = await conflicts.hold(batch("a")), await conflicts.hold(batch("b", first_row=2))
+
+    waiting = await waits(conflicts, batch("b", "a", first_row=3))
+    conflicts.release(first)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    conflicts.release(second)
+
+    assert await waiting
+
+
+async def test_a_free_key_that_was_not_wanted_lets_nobody_go():
+    conflicts = Conflicts()
+    await conflicts.hold(batch("a"))
+    other = await conflicts.hold(batch("b", first_row=2))
+
+    waiting = await waits(conflicts, batch("a", first_row=3))
+    conflicts.release(other)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_rows_without_a_key_never_wait_for_each_other():
+    conflicts = Conflicts()
+
+    async with asyncio.timeout(5):
+        await conflicts.hold(batch(None, None))
+        await conflicts.hold(batch(None, first_row=3))
+
+
+async def test_a_part_of_a_batch_holds_only_its_own_keys():
+    conflicts = Conflicts()
+    whole = batch("a", "b", "c")
+
+    await conflicts.hold(whole.part(0, 1))
+    async with asyncio.timeout(5):
+        await conflicts.hold(whole.part(1, 3))
+
+    (await waits(conflicts, batch("c", first_row=9))).cancel()
+
+
+async def test_a_key_is_given_free_once():
+    conflicts = Conflicts()
+    ticket = await conflicts.hold(batch("a"))
+    conflicts.release(ticket)
+
+    with pytest.raises(KeyError):
+        conflicts.release(ticket)
