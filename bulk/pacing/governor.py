@@ -36,7 +36,7 @@ class Governor:
     def __init__(self, now: float, start: float = START, most: float = float("inf")) -> None:
         self.rate = min(start, most)
         self._most = most
-        self._ceiling: float | None = None
+        self._ceiling = None if most == float("inf") else most
         self._step = _STEP
         self._looked = now
         self._cut = now

@@ -232,8 +232,8 @@ class Pacer:
 
     def _leave(self, slot: Slot) -> None:
         self._sent(slot)
-        if slot.stamp is not None:
-            Window.answered(slot.stamp, self._loop.time())
+        if self._window is not None and slot.stamp is not None:
+            self._window.answered(slot.stamp, self._loop.time())
         self.in_flight -= 1
         self._changed()
 

@@ -10,6 +10,12 @@ TRANSIT = 0.018
 _SHORT_PERIOD = 0.5
 _TICK = 0.001
 """Clocks of event loops may lag by this much."""
+_PATIENCE = 0.2
+"""Seconds that a late answer is waited for where answers are usually quick."""
+_LEARNING = 1 / 32
+"""Weight of one answer in the share of slow ones: a stall holds up a few, a long way all."""
+_UNDECIDED = 0.55
+"""A few quick answers make the server count as near; until then nobody waits for late ones."""
 
 
 def allowance(period: float) -> float:
@@ -31,9 +37,10 @@ class Stamp:
 class Window:
     """A log that leaves room for a request only if it cannot be one too many.
 
-    A request arrives after it is sent, before it is answered, and, if the answer takes long, within the
-    allowance. One that was let through and not sent yet counts, whenever it may arrive. So, as long as the
-    allowance holds, no window of the server ever holds more than the limit.
+    A request arrives after it is sent and before it is answered. Where answers usually take longer than
+    the allowance, it is taken to arrive within that; where they do not, an answer that is late means
+    that something stalls, and is waited for with some patience. A request that was let through and not
+    sent yet counts, whenever it may arrive.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -41,6 +48,7 @@ class Window:
         self._allowance = allowance(rate.period)
         self._stamps: deque[Stamp] = deque()
         self._unsent = 0
+        self._slow = _UNDECIDED
 
     def next_room(self, now: float) -> float | None:
         """Return the time from which one more may go; None: not before one of those let through is sent."""
@@ -59,14 +67,16 @@ class Window:
     def sent(self, now: float) -> Stamp:
         """Count a request from the moment it is sent."""
         self._unsent -= 1
-        stamp = Stamp(now, now + self._allowance)
+        patience = 0.0 if self._slow > 1 / 2 else _PATIENCE
+        stamp = Stamp(now, now + self._allowance + patience)
         self._stamps.append(stamp)
         return stamp
 
-    @staticmethod
-    def answered(stamp: Stamp, now: float) -> None:
+    def answered(self, stamp: Stamp, now: float) -> None:
         """Take note that a request has arrived by now."""
         stamp.arrived = min(stamp.arrived, now + _TICK)
+        late = now - stamp.sent > self._allowance
+        self._slow += (late - self._slow) * _LEARNING
 
     def assume_used(self, now: float, spacing: float) -> None:
         """Assume that somebody paced alike has been sending up to this moment."""

@@ -151,7 +151,7 @@ LEDGERS = (
     ),
     Case(
         "source that changed under a pass",
-        "bulk: trial.ledger: the source has changed since its pass began, and 1 rows are still "
+        "bulk: trial.ledger: the source has changed since its pass began, with 1 of its rows still "
         "pending; run the former version to its end, or begin again with --fresh or another "
         "--ledger",
         args=RUN,

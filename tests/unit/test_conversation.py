@@ -27,7 +27,7 @@ def people(count: int) -> Batch:
     return batch_of(*({"email": f"p{number}@example.com"} for number in range(count)))
 
 
-def test_a_part_shows_its_own_rows_and_values():
+def test_a_part_shows_its_own_rows_and_values() -> None:
     part = people(5).part(1, 4).part(1, 3)
 
     assert part.rows.tolist() == [3, 4]
@@ -36,12 +36,12 @@ def test_a_part_shows_its_own_rows_and_values():
     assert part.joined() == '{"email":"p2@example.com"},{"email":"p3@example.com"}'
 
 
-def test_a_field_that_no_step_maps_is_none_for_every_record():
+def test_a_field_that_no_step_maps_is_none_for_every_record() -> None:
     assert people(3).part(1, 3).column("phone") == [None, None]
 
 
 @given(st.integers(2, 200))
-def test_halves_hold_every_record_once_and_the_first_is_never_the_smaller(count: int):
+def test_halves_hold_every_record_once_and_the_first_is_never_the_smaller(count: int) -> None:
     first, second = halves(people(count))
 
     assert np.concatenate([first.rows, second.rows]).tolist() == list(range(1, count + 1))
@@ -61,7 +61,7 @@ def test_only_a_doubtful_request_that_cannot_be_repeated_is_unknown(
     processed: bool,  # noqa: FBT001 - a parameter of a table
     repeatable: bool,  # noqa: FBT001 - as above
     status: Status,
-):
+) -> None:
     lost = Lost("timeout", "no answer in time", 504, processed=processed)
 
     verdict = lost_verdict(Request("POST", "/x", repeatable=repeatable), lost)
@@ -69,18 +69,18 @@ def test_only_a_doubtful_request_that_cannot_be_repeated_is_unknown(
     assert verdict == Verdict(status, "timeout", 504, error_message="no answer in time")
 
 
-def test_a_body_that_is_not_json_reads_as_none():
+def test_a_body_that_is_not_json_reads_as_none() -> None:
     assert Response(200, {}, b"<html>").json is None
     assert Response(200, {}, b"").json is None
     assert Response(200, {}, b"[" * 2000 + b"]" * 2000).json is None
 
 
-def test_a_request_id_is_cut_to_a_sane_length():
+def test_a_request_id_is_cut_to_a_sane_length() -> None:
     assert Response(200, {"x-request-id": "x" * 500}).request_id == "x" * 200
     assert Response(200).request_id == ""
 
 
-def test_a_body_does_not_stand_in_the_representation_of_a_response():
+def test_a_body_does_not_stand_in_the_representation_of_a_response() -> None:
     assert "example.com" not in repr(Response(200, {}, b"jo@example.com"))
 
 
@@ -88,7 +88,7 @@ def ask(_batch: Batch) -> Request:
     return Request("POST", "/people", repeatable=False)
 
 
-def test_a_plain_operation_settles_what_its_function_says():
+def test_a_plain_operation_settles_what_its_function_says() -> None:
     converse = one_request(ask, lambda _batch, _response: [Settled(0, 1, GOOD), Settled(1, 3, BAD)])
 
     talk = drive(converse(people(3)), [answer({})])
@@ -97,7 +97,7 @@ def test_a_plain_operation_settles_what_its_function_says():
     assert talk.requests == [Request("POST", "/people", repeatable=False)]
 
 
-def test_a_plain_operation_without_an_answer_settles_every_record_by_it():
+def test_a_plain_operation_without_an_answer_settles_every_record_by_it() -> None:
     converse = one_request(ask, lambda _batch, _response: pytest.fail("there is nothing to read"))
 
     talk = drive(converse(people(3)), [LOST])
@@ -105,7 +105,7 @@ def test_a_plain_operation_without_an_answer_settles_every_record_by_it():
     assert talk.settled == [("unknown", "timeout")] * 3
 
 
-def test_a_plain_operation_may_split_its_batch():
+def test_a_plain_operation_may_split_its_batch() -> None:
     converse = one_request(ask, lambda _batch, _response: Split(BAD))
 
     talk = drive(converse(people(3)), [answer({})])
@@ -114,5 +114,5 @@ def test_a_plain_operation_may_split_its_batch():
     assert talk.verdicts == {}
 
 
-def test_settling_a_batch_alike_speaks_of_every_record():
+def test_settling_a_batch_alike_speaks_of_every_record() -> None:
     assert people(4).settle(GOOD) == Settle((Settled(0, 4, GOOD),))

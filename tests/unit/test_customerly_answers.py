@@ -30,13 +30,15 @@ def meaning(response: Response) -> Meaning | None:
 
 @pytest.mark.parametrize("status", [200, 401, 403, 500])
 @pytest.mark.parametrize("message", ["Access token not found.", NO_TOKEN, "Invalid access TOKEN"])
-def test_a_message_about_the_token_stops_the_destination_whatever_the_status(message: str, status: int):
+def test_a_message_about_the_token_stops_the_destination_whatever_the_status(
+    message: str, status: int
+) -> None:
     assert meaning(refused(message, status)) is Meaning.STOP
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
 @pytest.mark.parametrize("message", ["User doesn't exist", "Lead does not exist", "contact not found"])
-def test_an_absent_contact_is_an_answer_whatever_the_status(message: str, status: int):
+def test_an_absent_contact_is_an_answer_whatever_the_status(message: str, status: int) -> None:
     response = refused(message, status)
 
     assert meaning(response) is Meaning.ANSWER
@@ -44,22 +46,22 @@ def test_an_absent_contact_is_an_answer_whatever_the_status(message: str, status
 
 
 @pytest.mark.parametrize("message", ["Company doesn't exist", "User is not allowed", "something went wrong"])
-def test_other_messages_do_not_say_that_a_contact_is_absent(message: str):
+def test_other_messages_do_not_say_that_a_contact_is_absent(message: str) -> None:
     assert not says_absent(refused(message, 404))
     assert meaning(refused(message, 500)) is None
 
 
-def test_a_404_without_an_error_object_is_not_this_api():
+def test_a_404_without_an_error_object_is_not_this_api() -> None:
     assert meaning(Response(404, {}, b"<html>not found</html>")) is Meaning.STOP
     assert meaning(answer({"message": "no route"}, 404)) is Meaning.STOP
 
 
-def test_a_2xx_that_is_not_json_is_a_broken_answer_but_an_empty_one_is_not():
+def test_a_2xx_that_is_not_json_is_a_broken_answer_but_an_empty_one_is_not() -> None:
     assert meaning(Response(200, {}, b"<html>welcome</html>")) is Meaning.RETRY
     assert meaning(Response(204)) is None
 
 
-def test_a_plain_success_means_nothing_special():
+def test_a_plain_success_means_nothing_special() -> None:
     assert read(answer({"data": []})) is None
 
 
@@ -77,34 +79,34 @@ def test_a_plain_success_means_nothing_special():
         (None, None),
     ],
 )
-def test_an_error_object_is_read_in_every_form(body: object, expected: str | None):
+def test_an_error_object_is_read_in_every_form(body: object, expected: str | None) -> None:
     assert error_message(answer(body)) == expected
 
 
-def test_an_error_object_in_a_2xx_is_no_success():
+def test_an_error_object_in_a_2xx_is_no_success() -> None:
     assert not is_success(refused("Invalid email", 200))
     assert is_success(answer({"data": {}}, 201))
     assert not is_success(answer({}, 302))
 
 
-def test_a_long_message_is_cut():
+def test_a_long_message_is_cut() -> None:
     assert len(refusal(refused("x" * 5000)).error_message) == LONGEST_MESSAGE
 
 
-def test_a_refusal_without_words_names_its_status():
+def test_a_refusal_without_words_names_its_status() -> None:
     assert refusal(Response(422)).error_message == "HTTP 422 without an explanation"
 
 
 @pytest.mark.parametrize("data", [[], {}, "x", None, 3])
-def test_an_answer_without_a_contact_shows_none(data: object):
+def test_an_answer_without_a_contact_shows_none(data: object) -> None:
     assert contact(answer({"data": data})) is None
 
 
-def test_an_answer_that_reports_an_error_shows_no_contact():
+def test_an_answer_that_reports_an_error_shows_no_contact() -> None:
     assert contact(answer({"data": {"email": "a@example.com"}, "error": {"message": "no"}})) is None
 
 
-def test_a_contact_is_shown_whole():
+def test_a_contact_is_shown_whole() -> None:
     assert contact(answer({"data": {"email": "a@example.com"}})) == {"email": "a@example.com"}
 
 
@@ -119,19 +121,19 @@ def test_a_contact_is_shown_whole():
         ("a b", "a%20b"),
     ],
 )
-def test_a_value_is_percent_encoded_in_full(value: str, expected: str):
+def test_a_value_is_percent_encoded_in_full(value: str, expected: str) -> None:
     assert encoded(value) == expected
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_whatever_the_value_a_look_up_asks_for_exactly_it(value: str):
+def test_whatever_the_value_a_look_up_asks_for_exactly_it(value: str) -> None:
     parts = urlsplit(look_up("/users", "email", value).path)
 
     assert parts.path == "/users"
     assert parse_qs(parts.query, keep_blank_values=True, strict_parsing=True) == {"email": [value]}
 
 
-def test_the_token_goes_into_the_header_the_settings_name():
+def test_the_token_goes_into_the_header_the_settings_name() -> None:
     auth = {"token": "t0ken"}
 
     assert CUSTOMERLY.headers(auth, CustomerlySettings()) == {"Authorization": "Bearer t0ken"}
@@ -149,7 +151,7 @@ def test_the_token_goes_into_the_header_the_settings_name():
         (refused("broken", 500), "broken"),
     ],
 )
-def test_the_probe_tells_what_is_wrong_with_the_credentials(response: Response, problem: str | None):
+def test_the_probe_tells_what_is_wrong_with_the_credentials(response: Response, problem: str | None) -> None:
     probe = CUSTOMERLY.probe(CustomerlySettings())
 
     assert (probe.request.method, probe.request.path) == ("GET", "/tags")
@@ -157,6 +159,6 @@ def test_the_probe_tells_what_is_wrong_with_the_credentials(response: Response, 
 
 
 @pytest.mark.parametrize("path", ["users/unsubscribe", "/users/{id}", "/users/{user_id}/{}"])
-def test_an_unsubscribing_path_that_cannot_be_filled_in_is_refused(path: str):
+def test_an_unsubscribing_path_that_cannot_be_filled_in_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="unsubscribe_path"):
         CustomerlySettings(unsubscribe_path=path)

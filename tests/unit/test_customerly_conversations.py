@@ -46,7 +46,7 @@ READ_BACK = ("succeeded", "read_back")
 REFUSED = ("failed", "not_added")
 
 
-def test_a_batch_is_posted_in_its_envelope_in_source_order():
+def test_a_batch_is_posted_in_its_envelope_in_source_order() -> None:
     talk = upsert(answer({"data": {"inserted": 3, "errors": []}}))
 
     assert talk.paths == ["POST /users"]
@@ -58,7 +58,7 @@ def test_a_batch_is_posted_in_its_envelope_in_source_order():
     assert talk.settled == [SUCCEEDED] * 3
 
 
-def test_leads_have_a_path_and_an_envelope_of_their_own():
+def test_leads_have_a_path_and_an_envelope_of_their_own() -> None:
     talk = converse("upsert_lead", one(), answer({"data": {"inserted": 1, "errors": []}}))
 
     assert talk.paths == ["POST /leads"]
@@ -76,7 +76,7 @@ def test_leads_have_a_path_and_an_envelope_of_their_own():
         {"data": {"inserted": 3, "not_added": []}},
     ],
 )
-def test_a_count_or_an_empty_list_of_errors_accepts_the_batch(body: object):
+def test_a_count_or_an_empty_list_of_errors_accepts_the_batch(body: object) -> None:
     talk = upsert(answer(body))
 
     assert (talk.settled, len(talk.requests)) == ([SUCCEEDED] * 3, 1)
@@ -97,7 +97,7 @@ def test_a_count_or_an_empty_list_of_errors_accepts_the_batch(body: object):
     ],
 )
 @pytest.mark.parametrize("name", ["errors", "not_added"])
-def test_a_named_record_alone_is_failed_with_its_message(element: object, name: str):
+def test_a_named_record_alone_is_failed_with_its_message(element: object, name: str) -> None:
     talk = upsert(answer({"data": {"inserted": 2, name: [element]}}))
 
     assert talk.settled == [SUCCEEDED, REFUSED, SUCCEEDED]
@@ -106,7 +106,7 @@ def test_a_named_record_alone_is_failed_with_its_message(element: object, name: 
 
 
 @pytest.mark.parametrize("listed", [["b@example.com"], {"b@example.com": "bad name"}, "b@example.com"])
-def test_a_name_alone_or_an_object_by_name_is_understood(listed: object):
+def test_a_name_alone_or_an_object_by_name_is_understood(listed: object) -> None:
     assert upsert(answer({"data": {"inserted": 2, "errors": listed}})).settled == [
         SUCCEEDED,
         REFUSED,
@@ -114,13 +114,13 @@ def test_a_name_alone_or_an_object_by_name_is_understood(listed: object):
     ]
 
 
-def test_an_address_never_becomes_a_message():
+def test_an_address_never_becomes_a_message() -> None:
     talk = upsert(answer({"data": {"inserted": 2, "errors": ["b@example.com"]}}))
 
     assert talk.verdicts[1].error_message == "listed as not added, without a reason"
 
 
-def test_a_name_that_two_records_share_is_settled_by_reading_both_back():
+def test_a_name_that_two_records_share_is_settled_by_reading_both_back() -> None:
     batch = batch_of({"email": "a@example.com", "user_id": "7"}, {"email": "b@example.com", "user_id": "7"})
     first = answer({"data": {"inserted": 1, "errors": [{"user_id": "7", "message": "taken"}]}})
     shown = answer({"data": {"email": "a@example.com", "user_id": "7"}})
@@ -131,7 +131,7 @@ def test_a_name_that_two_records_share_is_settled_by_reading_both_back():
     assert talk.verdicts[1].error_message == "taken"
 
 
-def test_records_that_nobody_speaks_of_are_read_back_one_by_one():
+def test_records_that_nobody_speaks_of_are_read_back_one_by_one() -> None:
     shown = answer({"data": {"email": "A@EXAMPLE.com", "user_id": "1"}})
     differing = answer({"data": {"email": "b@example.com", "user_id": "9"}})
 
@@ -145,14 +145,14 @@ def test_records_that_nobody_speaks_of_are_read_back_one_by_one():
 @pytest.mark.parametrize(
     "body", [{"data": {}}, {"data": []}, {}, [], "ok", None, {"data": {"inserted": "3"}}]
 )
-def test_a_2xx_that_says_nothing_is_read_back(body: object):
+def test_a_2xx_that_says_nothing_is_read_back(body: object) -> None:
     talk = upsert(answer(body), ABSENT)
 
     assert talk.settled == [REFUSED] * 3
     assert len(talk.requests) == 4
 
 
-def test_an_error_that_names_nobody_puts_every_record_in_doubt_but_the_named_one():
+def test_an_error_that_names_nobody_puts_every_record_in_doubt_but_the_named_one() -> None:
     listed = [{"index": 0, "message": "bad"}, "one address is not valid"]
 
     talk = upsert(answer({"data": {"inserted": 2, "errors": listed}}), ABSENT)
@@ -166,14 +166,14 @@ def test_an_error_that_names_nobody_puts_every_record_in_doubt_but_the_named_one
     assert len(talk.requests) == 3
 
 
-def test_of_a_single_record_an_error_without_a_name_speaks_too():
+def test_of_a_single_record_an_error_without_a_name_speaks_too() -> None:
     talk = converse("upsert_user", one(), answer({"data": {"inserted": 0, "errors": ["bad name"]}}))
 
     assert (talk.settled, talk.verdicts[0].error_message) == ([REFUSED], "bad name")
     assert len(talk.requests) == 1
 
 
-def test_a_lost_read_back_settles_only_its_record():
+def test_a_lost_read_back_settles_only_its_record() -> None:
     shown = answer({"data": {"email": "b@example.com", "user_id": "2"}})
 
     talk = upsert(answer({"data": {}}), LOST, shown, ABSENT)
@@ -181,21 +181,21 @@ def test_a_lost_read_back_settles_only_its_record():
     assert talk.settled == [("failed", "timeout"), READ_BACK, REFUSED]
 
 
-def test_a_read_back_that_shows_nobody_is_a_refusal():
+def test_a_read_back_that_shows_nobody_is_a_refusal() -> None:
     assert upsert(answer({}), answer({"data": []})).settled == [("failed", "refused")] * 3
 
 
 @pytest.mark.parametrize(
     "reply", [refused("Invalid payload", 422), refused("Invalid payload", 200), Response(413)]
 )
-def test_a_refused_batch_is_split_and_a_refused_record_is_failed(reply: Response):
+def test_a_refused_batch_is_split_and_a_refused_record_is_failed(reply: Response) -> None:
     batch, single = upsert(reply), converse("upsert_user", one(), reply)
 
     assert (batch.split is not None, batch.verdicts) == (True, {})
     assert single.settled == [("failed", "refused")]
 
 
-def test_a_lost_batch_is_failed_as_a_whole_because_it_may_be_sent_again():
+def test_a_lost_batch_is_failed_as_a_whole_because_it_may_be_sent_again() -> None:
     assert upsert(LOST).settled == [("failed", "timeout")] * 3
 
 
@@ -251,14 +251,14 @@ BODY = JSON | st.fixed_dictionaries(
     }
 )
 REPLY = st.builds(answer, BODY, st.sampled_from([200, 200, 201, 400, 404, 500]))
-FULL = {"name": "Jo", "attributes": {"score": 5, "vip": True, "city": None, "size": "1"}}
+FULL: dict[str, Any] = {"name": "Jo", "attributes": {"score": 5, "vip": True, "city": None, "size": "1"}}
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(REPLY, min_size=1, max_size=4))
 def test_whatever_is_answered_to_an_upsert_every_record_is_settled_once_or_the_batch_is_split(
     replies: list[Response],
-):
+) -> None:
     batch = batch_of(
         *({"email": f"{name}@example.com", "user_id": str(at), **FULL} for at, name in enumerate("abcde"))
     )
@@ -276,13 +276,13 @@ def test_whatever_is_answered_to_an_upsert_every_record_is_settled_once_or_the_b
 )
 def test_whatever_is_answered_about_one_record_it_is_settled_once(
     operation: str, with_: CustomerlySettings, replies: list[Response]
-):
+) -> None:
     talk = converse(operation, one(**FULL), *replies, with_=with_)
 
     assert (talk.times, talk.split) == ({0: 1}, None)
 
 
-def test_an_absurdly_nested_error_is_read_without_harm():
+def test_an_absurdly_nested_error_is_read_without_harm() -> None:
     nested = b'{"user":' * 1000 + b'"deep"' + b"}" * 1000
 
     talk = upsert(Response(200, {}, b'{"errors":[' + nested + b"]}"), ABSENT)
@@ -312,11 +312,11 @@ def test_an_absurdly_nested_error_is_read_without_harm():
 )
 def test_a_read_back_names_the_fields_that_differ(
     sent: dict[str, Any], shown: dict[str, Any], expected: list[str]
-):
+) -> None:
     assert differences(sent, shown) == expected
 
 
-def test_confirming_settles_a_record_by_what_the_account_shows():
+def test_confirming_settles_a_record_by_what_the_account_shows() -> None:
     confirm = OPERATIONS["upsert_lead"].confirm
     assert confirm is not None
 
@@ -330,7 +330,7 @@ def test_confirming_settles_a_record_by_what_the_account_shows():
 # Deletes.
 
 
-def test_a_delete_goes_by_the_id_if_there_is_one_and_only_by_it():
+def test_a_delete_goes_by_the_id_if_there_is_one_and_only_by_it() -> None:
     talk = converse("delete_user", one(user_id="u/1"), answer({"data": []}))
 
     assert talk.paths == ["DELETE /users?user_id=u%2F1"]
@@ -340,7 +340,7 @@ def test_a_delete_goes_by_the_id_if_there_is_one_and_only_by_it():
 
 @pytest.mark.parametrize("value", ["a+b@example.com", "a/../b?x=1&y=%@example.com", "zoë@example.com", ".."])
 @pytest.mark.parametrize("operation", ["delete_user", "delete_lead"])
-def test_a_delete_names_exactly_one_contact_whatever_the_address(operation: str, value: str):
+def test_a_delete_names_exactly_one_contact_whatever_the_address(operation: str, value: str) -> None:
     path = urlsplit(converse(operation, one(value), answer({"data": []})).requests[0].path)
 
     assert path.path == {"delete_user": "/users", "delete_lead": "/leads"}[operation]
@@ -348,23 +348,23 @@ def test_a_delete_names_exactly_one_contact_whatever_the_address(operation: str,
 
 
 @pytest.mark.parametrize("reply", [ABSENT, GONE_200])
-def test_somebody_unknown_is_not_found(reply: Response):
+def test_somebody_unknown_is_not_found(reply: Response) -> None:
     assert converse("delete_user", one(), reply).settled == [("skipped", "not_found")]
 
 
-def test_somebody_unknown_after_a_repeated_send_is_gone_by_our_hand():
+def test_somebody_unknown_after_a_repeated_send_is_gone_by_our_hand() -> None:
     repeated = Response(404, {}, ABSENT.body, repeated=True)
 
     assert converse("delete_user", one(), repeated).settled == [("succeeded", "gone")]
 
 
-def test_somebody_unknown_after_an_earlier_attempt_is_gone_by_our_hand():
+def test_somebody_unknown_after_an_earlier_attempt_is_gone_by_our_hand() -> None:
     assert converse("delete_user", replace(one(), attempted=True), GONE_200).settled == [
         ("succeeded", "gone")
     ]
 
 
-def test_a_refused_or_lost_delete_is_failed():
+def test_a_refused_or_lost_delete_is_failed() -> None:
     assert converse("delete_lead", one(), refused("no", 403)).settled == [("failed", "refused")]
     assert converse("delete_lead", one(), LOST).settled == [("failed", "timeout")]
 
@@ -384,14 +384,14 @@ def unsubscribe(batch: Batch, *replies: Reply, with_: CustomerlySettings = SETTI
     return converse("unsubscribe_user", batch, *replies, with_=with_)
 
 
-def test_a_user_with_an_id_is_unsubscribed_and_read_back():
+def test_a_user_with_an_id_is_unsubscribed_and_read_back() -> None:
     talk = unsubscribe(one(None, "u/7"), DONE, UNSUBSCRIBED)
 
     assert talk.paths == ["POST /users/unsubscribe/u%2F7", "GET /users?user_id=u%2F7"]
     assert talk.settled == [SUCCEEDED]
 
 
-def test_a_user_without_an_id_is_looked_up_first():
+def test_a_user_without_an_id_is_looked_up_first() -> None:
     talk = unsubscribe(one(), SUBSCRIBED, DONE, UNSUBSCRIBED)
 
     assert talk.paths == [
@@ -402,27 +402,27 @@ def test_a_user_without_an_id_is_looked_up_first():
     assert talk.settled == [SUCCEEDED]
 
 
-def test_customerlys_own_id_is_looked_up_even_if_the_row_has_an_id():
+def test_customerlys_own_id_is_looked_up_even_if_the_row_has_an_id() -> None:
     talk = unsubscribe(one(user_id="7"), SUBSCRIBED, DONE, UNSUBSCRIBED, with_=INTERNAL)
 
     assert talk.paths == ["GET /users?user_id=7", "POST /users/unsubscribe/42", "GET /users?user_id=7"]
 
 
-def test_the_other_endpoint_takes_the_address_in_the_body():
+def test_the_other_endpoint_takes_the_address_in_the_body() -> None:
     talk = unsubscribe(one(user_id="7"), DONE, UNSUBSCRIBED, with_=MEND)
 
     assert talk.paths[0] == "POST /user/unsubscribe"
     assert orjson.loads(talk.requests[0].body or b"") == {"email": "a@example.com", "unsubscribe": 1}
 
 
-def test_the_other_endpoint_looks_up_an_address_it_lacks():
+def test_the_other_endpoint_looks_up_an_address_it_lacks() -> None:
     talk = unsubscribe(one(None, "7"), SUBSCRIBED, DONE, UNSUBSCRIBED, with_=MEND)
 
     assert orjson.loads(talk.requests[1].body or b"")["email"] == "a@example.com"
     assert talk.settled == [SUCCEEDED]
 
 
-def test_an_address_may_stand_in_the_path():
+def test_an_address_may_stand_in_the_path() -> None:
     with_ = CustomerlySettings(unsubscribe_path="/leads/{email}/unsubscribe")
 
     talk = unsubscribe(one("a+b@example.com"), DONE, UNSUBSCRIBED, with_=with_)
@@ -430,7 +430,7 @@ def test_an_address_may_stand_in_the_path():
     assert talk.paths[0] == "POST /leads/a%2Bb%40example.com/unsubscribe"
 
 
-def test_somebody_found_unsubscribed_is_left_alone():
+def test_somebody_found_unsubscribed_is_left_alone() -> None:
     talk = unsubscribe(one(), UNSUBSCRIBED)
 
     assert (talk.settled, len(talk.requests)) == ([("succeeded", "already")], 1)
@@ -439,20 +439,20 @@ def test_somebody_found_unsubscribed_is_left_alone():
 @pytest.mark.parametrize(
     "shown", [{"email": "a@example.com"}, {"user_id": ".."}, {"user_id": ["7"]}, {"user_id": None}]
 )
-def test_a_user_whose_id_the_account_does_not_show_is_failed(shown: dict[str, Any]):
+def test_a_user_whose_id_the_account_does_not_show_is_failed(shown: dict[str, Any]) -> None:
     talk = unsubscribe(one(), answer({"data": shown}))
 
     assert (talk.settled, len(talk.requests)) == ([("failed", "missing_id")], 1)
 
 
-def test_an_own_id_never_stands_for_customerlys_when_that_is_missing():
+def test_an_own_id_never_stands_for_customerlys_when_that_is_missing() -> None:
     talk = unsubscribe(one(user_id="7"), answer({"data": {"user_id": "7"}}), with_=INTERNAL)
 
     assert (talk.settled, talk.paths) == ([("failed", "missing_id")], ["GET /users?user_id=7"])
 
 
 @pytest.mark.parametrize("read_back", [SUBSCRIBED, DONE, answer({"data": {"unsubscribed": 1}})])
-def test_an_accepted_request_without_effect_is_failed(read_back: Response):
+def test_an_accepted_request_without_effect_is_failed(read_back: Response) -> None:
     assert unsubscribe(one(None, "7"), DONE, read_back).settled == [("failed", "no_effect")]
 
 
@@ -469,12 +469,12 @@ def test_an_accepted_request_without_effect_is_failed(read_back: Response):
         ([SUBSCRIBED, DONE, ABSENT], ("skipped", "not_found")),
     ],
 )
-def test_every_exchange_of_unsubscribing_may_go_wrong(replies: list[Reply], settled: tuple[str, str]):
+def test_every_exchange_of_unsubscribing_may_go_wrong(replies: list[Reply], settled: tuple[str, str]) -> None:
     assert unsubscribe(one(), *replies).settled == [settled]
 
 
 @pytest.mark.parametrize("value", [1, "1", True, "true"])
-def test_every_form_of_the_flag_counts(value: object):
+def test_every_form_of_the_flag_counts(value: object) -> None:
     assert unsubscribe(one(None, "7"), DONE, answer({"data": {"unsubscribe": value}})).settled == [SUCCEEDED]
 
 
@@ -487,5 +487,5 @@ def test_every_form_of_the_flag_counts(value: object):
         (["user_id"], INTERNAL, 3),
     ],
 )
-def test_the_preview_counts_look_ups(fields: list[str], with_: CustomerlySettings, expected: int):
+def test_the_preview_counts_look_ups(fields: list[str], with_: CustomerlySettings, expected: int) -> None:
     assert OPERATIONS["unsubscribe_user"].exchanges(fields, with_) == expected

@@ -55,13 +55,13 @@ def problems(text: str) -> tuple[str, ...]:
         ("zoë", "zoë"),
     ],
 )
-def test_plain_values_are_those_of_yaml_1_2_and_zeros_are_kept(text: str, expected: object):
+def test_plain_values_are_those_of_yaml_1_2_and_zeros_are_kept(text: str, expected: object) -> None:
     found = value(text)
 
     assert (found, type(found)) == (expected, type(expected))
 
 
-def test_nan_is_read_in_every_spelling():
+def test_nan_is_read_in_every_spelling() -> None:
     assert all(value(text) != value(text) for text in (".nan", ".NaN", ".NAN"))
 
 
@@ -74,40 +74,40 @@ def test_nan_is_read_in_every_spelling():
         ("{expr: 'concat(a, b)'}", {"expr": "concat(a, b)"}),
     ],
 )
-def test_an_expression_in_braces_may_hold_commas(text: str, expected: object):
+def test_an_expression_in_braces_may_hold_commas(text: str, expected: object) -> None:
     assert value(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["a: !!python/object:os.system x", "a: !secret x", "a:\n  - !!str 12", "a: !!binary aGk="]
 )
-def test_tags_are_refused_with_their_line(text: str):
+def test_tags_are_refused_with_their_line(text: str) -> None:
     (problem,) = problems(f"first: 1\n{text}\n")
 
     assert problem.endswith("YAML tags (!…) are not allowed")
     assert problem.startswith(f"job.yaml:{2 + text.count(chr(10))}: ")
 
 
-def test_a_directive_cannot_change_what_words_mean():
+def test_a_directive_cannot_change_what_words_mean() -> None:
     assert problems("%YAML 1.1\n---\na: yes\n") == ("job.yaml:1: directives (%…) are not allowed",)
 
 
-def test_keys_that_stand_twice_are_all_told_with_their_lines():
+def test_keys_that_stand_twice_are_all_told_with_their_lines() -> None:
     assert problems("a: 1\nb:\n  c: 1\n  c: 2\na: 2\n") == (
         'job.yaml:4: b: the key "c" stands here twice',
         'job.yaml:5: the key "a" stands here twice',
     )
 
 
-def test_a_key_must_be_plain_text():
+def test_a_key_must_be_plain_text() -> None:
     assert problems("? [a, b]\n: 1\n") == ("job.yaml:1: a key must be plain text",)
 
 
-def test_aliases_give_the_value_they_name():
+def test_aliases_give_the_value_they_name() -> None:
     assert parse_document("a: &x {n: 1}\nb: *x\n", "job.yaml").value == {"a": {"n": 1}, "b": {"n": 1}}
 
 
-def test_a_bomb_of_aliases_is_refused_at_once():
+def test_a_bomb_of_aliases_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     began = time.process_time()
@@ -116,7 +116,7 @@ def test_a_bomb_of_aliases_is_refused_at_once():
     assert time.process_time() - began < 10
 
 
-def test_an_alias_of_itself_is_refused():
+def test_an_alias_of_itself_is_refused() -> None:
     assert problems("a: &a [*a]\n")[0].startswith("job.yaml")
 
 
@@ -124,7 +124,7 @@ def test_an_alias_of_itself_is_refused():
     "text",
     ["a: [" * 3000, "[" * 1500, "a: [1", "a: 'x", "a: b: c", "\t- a", "a: *missing", "---\na: 1\n---\nb: 2"],
 )
-def test_what_is_not_yaml_is_refused_in_one_sentence(text: str):
+def test_what_is_not_yaml_is_refused_in_one_sentence(text: str) -> None:
     (problem,) = problems(text)
 
     assert problem.startswith("job.yaml")
@@ -132,15 +132,15 @@ def test_what_is_not_yaml_is_refused_in_one_sentence(text: str):
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "just text", "12", "# nothing"])
-def test_a_document_that_is_no_mapping_is_refused(text: str):
+def test_a_document_that_is_no_mapping_is_refused(text: str) -> None:
     assert "a job file holds keys such as name" in problems(text)[0]
 
 
-def test_a_huge_text_is_refused_unread():
+def test_a_huge_text_is_refused_unread() -> None:
     assert "larger than" in problems("a" * 4_000_001)[0]
 
 
-def test_lines_are_remembered_by_path():
+def test_lines_are_remembered_by_path() -> None:
     document = parse_document("a:\n  b:\n    - c: 1\n    - d: 2\n", "job.yaml")
 
     assert document.line(("a", "b", 1, "d")) == 4
@@ -152,16 +152,16 @@ def test_lines_are_remembered_by_path():
     ("path", "expected"),
     [((), ""), (("a",), "a"), (("a", 0, "b"), "a[0].b"), (("steps", 1, "fields"), "steps[1].fields")],
 )
-def test_paths_are_written_as_people_do(path: tuple[str | int, ...], expected: str):
+def test_paths_are_written_as_people_do(path: tuple[str | int, ...], expected: str) -> None:
     assert dotted(path) == expected
 
 
-def test_a_document_does_not_show_its_values():
+def test_a_document_does_not_show_its_values() -> None:
     assert "s3cret" not in repr(parse_document("a: s3cret\n", "job.yaml"))
 
 
 @given(st.text(max_size=60))
-def test_whatever_the_text_it_is_a_document_or_a_sentence(text: str):
+def test_whatever_the_text_it_is_a_document_or_a_sentence(text: str) -> None:
     try:
         assert isinstance(parse_document(text, "job.yaml").value, dict)
     except BulkError as error:
@@ -170,7 +170,7 @@ def test_whatever_the_text_it_is_a_document_or_a_sentence(text: str):
 
 
 @given(st.text(max_size=40))
-def test_whatever_a_setting_says_it_is_a_value_or_refused(text: str):
+def test_whatever_a_setting_says_it_is_a_value_or_refused(text: str) -> None:
     try:
         parse_value(text)
     except BulkError as error:

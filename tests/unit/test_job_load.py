@@ -10,7 +10,7 @@ from bulk.job import load_job
 TOKEN = "m4rker-t0ken"
 
 
-def test_a_job_has_every_default_filled_in(tmp_path: Path):
+def test_a_job_has_every_default_filled_in(tmp_path: Path) -> None:
     job = load(tmp_path)
 
     place, step = job.destinations["customerly"], job.steps[0]
@@ -32,19 +32,19 @@ def test_a_job_has_every_default_filled_in(tmp_path: Path):
     assert (job.hashed_keys, job.source.null_values, job.guards.canary) == (False, [""], 0)
 
 
-def test_a_batch_size_above_the_vendors_limit_is_cut_to_it(tmp_path: Path):
+def test_a_batch_size_above_the_vendors_limit_is_cut_to_it(tmp_path: Path) -> None:
     big = changed("upsert_user\n", "upsert_user\n    batch_size: 5000\n")
 
     assert load(tmp_path, big).steps[0].batch_size == 1000
 
 
-def test_an_operation_that_sends_one_record_at_a_time_has_no_other_batch_size(tmp_path: Path):
+def test_an_operation_that_sends_one_record_at_a_time_has_no_other_batch_size(tmp_path: Path) -> None:
     text = changed("operation: upsert_user\n", "operation: delete_user\n    batch_size: 50\n")
 
     assert load(tmp_path, changed("      name: Name\n", "", text)).steps[0].batch_size == 1
 
 
-def test_unsubscribing_and_deleting_steps_include_people_who_opted_out(tmp_path: Path):
+def test_unsubscribing_and_deleting_steps_include_people_who_opted_out(tmp_path: Path) -> None:
     for operation in ("unsubscribe_user", "delete_user"):
         text = changed("      name: Name\n", "", changed("upsert_user", operation))
 
@@ -61,7 +61,7 @@ def test_unsubscribing_and_deleting_steps_include_people_who_opted_out(tmp_path:
 )
 def test_a_step_may_decide_about_duplicates_itself(
     tmp_path: Path, in_source: str | None, in_step: str | None, expected: str
-):
+) -> None:
     text = GOOD
     if in_source:
         text = changed("  path: people.csv\n", f"  path: people.csv\n  duplicates: {in_source}\n", text)
@@ -102,7 +102,7 @@ guards: {canary: -1, min_record: 5}
 """
 
 
-def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path):
+def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
     text = EVERY_MISTAKE.replace("name: Sync", "name: sync")
 
     found = mistakes(tmp_path, text)
@@ -125,7 +125,7 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path)
     assert len(found) == 15, found
 
 
-def test_no_mistake_echoes_a_secret(tmp_path: Path):
+def test_no_mistake_echoes_a_secret(tmp_path: Path) -> None:
     assert TOKEN not in "\n".join(mistakes(tmp_path, EVERY_MISTAKE))
 
 
@@ -143,7 +143,7 @@ def test_no_mistake_echoes_a_secret(tmp_path: Path):
         "    unsubscribe_path: m4rker-t0ken",
     ],
 )
-def test_no_value_stands_in_a_message(tmp_path: Path, line: str):
+def test_no_value_stands_in_a_message(tmp_path: Path, line: str) -> None:
     text = changed('    auth: {token: "${CUSTOMERLY_TOKEN}"}\n    rate: 10/s\n', f"{line}\n")
 
     found = mistakes(tmp_path, text)
@@ -152,7 +152,7 @@ def test_no_value_stands_in_a_message(tmp_path: Path, line: str):
     assert TOKEN not in "\n".join(found)
 
 
-def test_a_job_shows_no_secret(tmp_path: Path):
+def test_a_job_shows_no_secret(tmp_path: Path) -> None:
     text = changed('"${CUSTOMERLY_TOKEN}"', TOKEN)
     text = changed(
         "path: people.csv", 'database: {uri: "postgres://u:m4rker-t0ken@db/x", query: select 1}', text
@@ -176,11 +176,11 @@ def test_a_job_shows_no_secret(tmp_path: Path):
         ("where: country", "where: [country", "job.yaml:5: not valid YAML"),
     ],
 )
-def test_a_mistake_is_told_with_its_line_and_place(tmp_path: Path, old: str, new: str, expected: str):
+def test_a_mistake_is_told_with_its_line_and_place(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert mistakes(tmp_path, changed(old, new))[0].startswith(expected)
 
 
-def test_two_steps_of_one_name_are_refused(tmp_path: Path):
+def test_two_steps_of_one_name_are_refused(tmp_path: Path) -> None:
     twice = GOOD + GOOD[GOOD.index("  - destination") :]
 
     assert mistakes(tmp_path, twice) == [
@@ -188,20 +188,20 @@ def test_two_steps_of_one_name_are_refused(tmp_path: Path):
     ]
 
 
-def test_a_delete_needs_something_that_names_somebody(tmp_path: Path):
+def test_a_delete_needs_something_that_names_somebody(tmp_path: Path) -> None:
     text = changed("      email: E-mail\n", "", changed("upsert_user", "delete_user"))
 
     assert "job.yaml:12: steps[0].fields: delete_user needs one of user_id, email" in mistakes(tmp_path, text)
 
 
-def test_a_missing_file_names_the_one_that_may_be_meant(tmp_path: Path):
+def test_a_missing_file_names_the_one_that_may_be_meant(tmp_path: Path) -> None:
     (tmp_path / "sync.yaml").write_text(GOOD)
 
     with pytest.raises(JobError, match=r'there is no such job file; did you mean "sync.yaml"\?'):
         load_job(tmp_path / "snyc.yaml", {})
 
 
-def test_what_is_no_text_file_is_refused(tmp_path: Path):
+def test_what_is_no_text_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_bytes("name: zoë".encode("utf-16"))
 
     with pytest.raises(JobError, match="text in UTF-8"):
@@ -210,7 +210,7 @@ def test_what_is_no_text_file_is_refused(tmp_path: Path):
         load_job(tmp_path, {})
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path):
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
 
     assert load_job(tmp_path / "job.yaml", {}).name == "sync"
@@ -246,11 +246,13 @@ DIGEST_CHANGES = [
 
 
 @pytest.mark.parametrize(("old", "new"), DIGEST_CHANGES)
-def test_the_digest_changes_with_everything_that_decides_what_is_sent(tmp_path: Path, old: str, new: str):
+def test_the_digest_changes_with_everything_that_decides_what_is_sent(
+    tmp_path: Path, old: str, new: str
+) -> None:
     assert load(tmp_path, changed(old, new)).digest != load(tmp_path).digest
 
 
-def test_all_those_digests_differ_from_each_other(tmp_path: Path):
+def test_all_those_digests_differ_from_each_other(tmp_path: Path) -> None:
     digests = [load(tmp_path, changed(old, new)).digest for old, new in DIGEST_CHANGES]
 
     assert len(set(digests)) == len(digests)
@@ -276,11 +278,11 @@ def test_all_those_digests_differ_from_each_other(tmp_path: Path):
         ("email: E-mail", '"email": "E-mail"'),
     ],
 )
-def test_the_digest_does_not_change_with_anything_else(tmp_path: Path, old: str, new: str):
+def test_the_digest_does_not_change_with_anything_else(tmp_path: Path, old: str, new: str) -> None:
     assert load(tmp_path, changed(old, new)).digest == load(tmp_path).digest
 
 
-def test_the_digest_changes_with_the_query_of_a_database_but_not_with_its_address(tmp_path: Path):
+def test_the_digest_changes_with_the_query_of_a_database_but_not_with_its_address(tmp_path: Path) -> None:
     def digest(uri: str, query: str) -> str:
         text = changed("path: people.csv", f'database: {{uri: "{uri}", query: "{query}"}}')
         return load(tmp_path, text).digest
@@ -289,7 +291,7 @@ def test_the_digest_changes_with_the_query_of_a_database_but_not_with_its_addres
     assert digest("sqlite:///a", "select 1") != digest("sqlite:///a", "select 2")
 
 
-def test_at_the_sandbox_the_token_and_the_address_are_its_own(tmp_path: Path):
+def test_at_the_sandbox_the_token_and_the_address_are_its_own(tmp_path: Path) -> None:
     job = load(tmp_path, changed('"${CUSTOMERLY_TOKEN}"', TOKEN))
 
     moved = job.at_sandbox({"customerly": "http://127.0.0.1:1/v1"}, "sandbox-token")
@@ -300,5 +302,5 @@ def test_at_the_sandbox_the_token_and_the_address_are_its_own(tmp_path: Path):
     assert moved.digest == again.digest != job.digest
 
 
-def test_a_job_knows_its_folder(tmp_path: Path):
+def test_a_job_knows_its_folder(tmp_path: Path) -> None:
     assert load(tmp_path).folder == tmp_path

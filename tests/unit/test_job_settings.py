@@ -39,7 +39,9 @@ def laid(setting: str, job: dict[str, Any] | None = None) -> dict[str, Any]:
         ("name=a=b", ("name",), "a=b"),
     ],
 )
-def test_a_setting_changes_exactly_what_it_names(setting: str, path: tuple[str | int, ...], expected: object):
+def test_a_setting_changes_exactly_what_it_names(
+    setting: str, path: tuple[str | int, ...], expected: object
+) -> None:
     found: Any = laid(setting)
     for part in path:
         found = found[part]
@@ -62,17 +64,17 @@ def test_a_setting_changes_exactly_what_it_names(setting: str, path: tuple[str |
         "source.path.1=x",
     ],
 )
-def test_a_setting_that_leads_nowhere_is_a_wrong_usage(setting: str):
+def test_a_setting_that_leads_nowhere_is_a_wrong_usage(setting: str) -> None:
     with pytest.raises(UsageError, match="--set"):
         laid(setting)
 
 
-def test_a_setting_with_a_tag_is_refused():
+def test_a_setting_with_a_tag_is_refused() -> None:
     with pytest.raises(JobError, match="tags"):
         laid("name=!!python/name:os.system x")
 
 
-def test_settings_are_checked_like_the_file(tmp_path: Path):
+def test_settings_are_checked_like_the_file(tmp_path: Path) -> None:
     assert load(tmp_path, settings=["steps.0.batch_size=7"]).steps[0].batch_size == 7
     assert mistakes(tmp_path, GOOD, settings=["steps.0.batch_size=many"]) == [
         "job.yaml:10: steps[0].batch_size: expected a whole number"
@@ -82,7 +84,7 @@ def test_settings_are_checked_like_the_file(tmp_path: Path):
 # The environment.
 
 
-def test_a_variable_comes_from_the_environment_or_from_a_file(tmp_path: Path):
+def test_a_variable_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("  from-file\n")
 
@@ -92,14 +94,16 @@ def test_a_variable_comes_from_the_environment_or_from_a_file(tmp_path: Path):
     assert variable("TOKEN", {"TOKEN": "", "TOKEN_FILE": ""}) is None
 
 
-def test_an_empty_secret_file_sets_nothing(tmp_path: Path):
+def test_an_empty_secret_file_sets_nothing(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("\n")
 
     assert variable("TOKEN", {"TOKEN_FILE": str(tmp_path / "token")}) is None
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
-def test_a_secret_file_that_cannot_be_read_is_told_without_its_path(tmp_path: Path, content: bytes | None):
+def test_a_secret_file_that_cannot_be_read_is_told_without_its_path(
+    tmp_path: Path, content: bytes | None
+) -> None:
     file = tmp_path / "s3cret-name"
     if content:
         file.write_bytes(content)
@@ -110,11 +114,11 @@ def test_a_secret_file_that_cannot_be_read_is_told_without_its_path(tmp_path: Pa
     assert str(caught.value) == "the file that TOKEN_FILE names cannot be read"
 
 
-def test_every_reference_in_a_text_is_filled_in_and_the_missing_are_named():
+def test_every_reference_in_a_text_is_filled_in_and_the_missing_are_named() -> None:
     assert fill_text("${A}-${B}-$C-${A}", {"A": "1"}) == ("1--$C-1", ["B"])
 
 
-def test_values_are_filled_in_everywhere_but_under_auth_and_in_steps():
+def test_values_are_filled_in_everywhere_but_under_auth_and_in_steps() -> None:
     job = {
         "source": {"path": ["${A}.csv", 3, None]},
         "destinations": {"x": {"auth": {"token": "${A}"}, "base_url": "${A}"}},
@@ -131,12 +135,12 @@ def test_values_are_filled_in_everywhere_but_under_auth_and_in_steps():
     assert missing == []
 
 
-def test_a_variable_that_is_not_set_is_a_mistake_with_its_line(tmp_path: Path):
+def test_a_variable_that_is_not_set_is_a_mistake_with_its_line(tmp_path: Path) -> None:
     text = changed("people.csv", "${FOLDER}/people.csv")
 
     assert mistakes(tmp_path, text) == ["job.yaml:3: source.path: the environment variable FOLDER is not set"]
     assert load(tmp_path, text, {"FOLDER": "in"}).source.paths == ("in/people.csv",)
 
 
-def test_a_token_that_is_not_set_is_no_mistake_of_the_file(tmp_path: Path):
+def test_a_token_that_is_not_set_is_no_mistake_of_the_file(tmp_path: Path) -> None:
     assert load(tmp_path).destinations["customerly"].auth == {"token": "${CUSTOMERLY_TOKEN}"}

@@ -21,8 +21,9 @@ from bulk.errors import HeldError, LedgerError, StoppedError
 from bulk.ledger import Board, Entry, Intent, Ledger, Memory
 from bulk.ledger.board import CODE
 from bulk.ledger.entries import coalesce
-from bulk.ledger.file import APPLICATION_ID, check_ours
+from bulk.ledger.file import check_ours
 from bulk.ledger.keys import hasher
+from bulk.ledger.schema import APPLICATION_ID
 from bulk.ledger.view import View
 
 
@@ -53,11 +54,11 @@ def counted(ledger: Ledger, step: int = 0) -> dict[Status, int]:
 # Outcomes.
 
 
-def test_a_new_ledger_has_no_pass(open_ledger: Callable[..., Ledger]):
+def test_a_new_ledger_has_no_pass(open_ledger: Callable[..., Ledger]) -> None:
     assert open_ledger().last_pass() is None
 
 
-def test_neighbours_that_settled_alike_are_one_entry(open_ledger: Callable[..., Ledger]):
+def test_neighbours_that_settled_alike_are_one_entry(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(10, {4: ("rejected", "bad_value", "no")})
 
     ledger.commit([entry(7, 10), entry(1, 3), entry(5, 6)])
@@ -66,7 +67,7 @@ def test_neighbours_that_settled_alike_are_one_entry(open_ledger: Callable[..., 
     assert counted(ledger) == {Status.SUCCEEDED: 9, Status.REJECTED: 1}
 
 
-def test_a_row_that_is_to_be_sent_keeps_its_neighbours_apart(open_ledger: Callable[..., Ledger]):
+def test_a_row_that_is_to_be_sent_keeps_its_neighbours_apart(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(10)
 
     ledger.commit([entry(1, 3), entry(5, 10)])
@@ -75,7 +76,7 @@ def test_a_row_that_is_to_be_sent_keeps_its_neighbours_apart(open_ledger: Callab
     assert counted(ledger) == {Status.SUCCEEDED: 9, Status.PENDING: 1}
 
 
-def test_merged_rows_share_the_earliest_and_the_latest_of_their_times():
+def test_merged_rows_share_the_earliest_and_the_latest_of_their_times() -> None:
     one = Entry(0, 1, 2, GOOD, 1, 10.0, 12.0)
     other = Entry(0, 3, 4, GOOD, 1, None, 11.0)
 
@@ -85,13 +86,13 @@ def test_merged_rows_share_the_earliest_and_the_latest_of_their_times():
 @pytest.mark.parametrize(
     "different", [{"attempts": 2}, {"verdict": BAD}, {"verdict": replace(GOOD, request_id="r")}, {"step": 1}]
 )
-def test_rows_that_differ_stand_apart(different: dict[str, object]):
+def test_rows_that_differ_stand_apart(different: dict[str, object]) -> None:
     pair = [entry(1, 1), replace(entry(2, 2), **different)]  # type: ignore[arg-type]  # table values
 
     assert coalesce(pair, [Board(2), Board(2)]) == pair
 
 
-def test_entries_about_the_same_row_keep_their_order(open_ledger: Callable[..., Ledger]):
+def test_entries_about_the_same_row_keep_their_order(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(4)
 
     ledger.commit([entry(3, 3, BAD), entry(1, 4)])
@@ -99,7 +100,7 @@ def test_entries_about_the_same_row_keep_their_order(open_ledger: Callable[..., 
     assert counted(ledger) == {Status.SUCCEEDED: 4}
 
 
-def test_the_newest_commit_wins_also_after_reopening(open_ledger: Callable[..., Ledger], path: Path):
+def test_the_newest_commit_wins_also_after_reopening(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(6)
     ledger.commit([entry(1, 6, BAD)])
     ledger.commit([entry(3, 4)])
@@ -112,7 +113,7 @@ def test_the_newest_commit_wins_also_after_reopening(open_ledger: Callable[..., 
     again.close()
 
 
-def test_what_is_committed_stands_in_the_file_at_once(open_ledger: Callable[..., Ledger], path: Path):
+def test_what_is_committed_stands_in_the_file_at_once(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(3)
     ledger.commit([entry(1, 2)])
 
@@ -121,7 +122,7 @@ def test_what_is_committed_stands_in_the_file_at_once(open_ledger: Callable[...,
         assert view.state == "sending"
 
 
-def test_a_reader_keeps_the_state_it_began_with(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_reader_keeps_the_state_it_began_with(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(3)
 
     with View(path) as view:
@@ -160,9 +161,10 @@ def test_board_and_view_say_of_every_row_what_its_newest_entry_says(
     tmp_path_factory: pytest.TempPathFactory,
     told: dict[int, tuple[str, str, str]],
     groups: list[list[Entry]],
-):
+) -> None:
     path = tmp_path_factory.mktemp("ledger") / "x.ledger"
-    expected = dict.fromkeys(range(1, ROWS + 1), ("pending", "", "", None))
+    pending: tuple[str, str, str, int | None] = ("pending", "", "", None)
+    expected = dict.fromkeys(range(1, ROWS + 1), pending)
     expected |= {row: (*values, None) for row, values in told.items()}
     for item in (item for group in groups for item in group):
         for row in range(item.first_row, item.last_row + 1):
@@ -192,7 +194,7 @@ def test_board_and_view_say_of_every_row_what_its_newest_entry_says(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sets(st.integers(1, ROWS)), st.lists(RANGES, max_size=8))
-def test_coalescing_never_changes_what_a_row_is_told(told: set[int], given_entries: list[Entry]):
+def test_coalescing_never_changes_what_a_row_is_told(told: set[int], given_entries: list[Entry]) -> None:
     def board() -> Board:
         new = Board(ROWS)
         numbers = np.array(sorted(told), dtype=np.uint32)
@@ -212,7 +214,7 @@ def test_coalescing_never_changes_what_a_row_is_told(told: set[int], given_entri
 # Passes and runs.
 
 
-def test_a_pass_is_found_again_with_its_facts(open_ledger: Callable[..., Ledger]):
+def test_a_pass_is_found_again_with_its_facts(open_ledger: Callable[..., Ledger]) -> None:
     open_ledger(5, {2: ("rejected", "bad_value", "no")}).close()
 
     again = open_ledger()
@@ -221,7 +223,7 @@ def test_a_pass_is_found_again_with_its_facts(open_ledger: Callable[..., Ledger]
     assert (again.number, again.rows, counted(again)) == (1, 5, {Status.PENDING: 4, Status.REJECTED: 1})
 
 
-def test_a_pass_whose_reading_broke_off_has_no_rows(open_ledger: Callable[..., Ledger]):
+def test_a_pass_whose_reading_broke_off_has_no_rows(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger()
     ledger.begin_pass(FACTS, 1.0)
     ledger.write_keys(key_frame(1, 4))
@@ -233,7 +235,7 @@ def test_a_pass_whose_reading_broke_off_has_no_rows(open_ledger: Callable[..., L
     assert again.rows is None
 
 
-def test_a_dropped_pass_leaves_nothing_but_the_pass_before(open_ledger: Callable[..., Ledger]):
+def test_a_dropped_pass_leaves_nothing_but_the_pass_before(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(3)
     ledger.commit([entry(1, 3)])
     add_pass(ledger, 8, {1: ("rejected", "bad_value", "no")})
@@ -251,7 +253,7 @@ def test_a_dropped_pass_leaves_nothing_but_the_pass_before(open_ledger: Callable
 
 def test_a_new_pass_begins_with_everything_pending_and_the_old_one_can_still_be_seen(
     open_ledger: Callable[..., Ledger], path: Path
-):
+) -> None:
     ledger = open_ledger(3)
     ledger.commit([entry(1, 3)])
     add_pass(ledger, 2)
@@ -263,7 +265,7 @@ def test_a_new_pass_begins_with_everything_pending_and_the_old_one_can_still_be_
         assert (former.rows, former.steps[0].counts["succeeded"]) == (3, 3)
 
 
-def test_runs_are_noted_with_their_end(open_ledger: Callable[..., Ledger], path: Path):
+def test_runs_are_noted_with_their_end(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(1)
     ledger.end_run(1010.0, 3)
     ledger.begin_run(1020.0, {"approval": "yes"})
@@ -275,7 +277,9 @@ def test_runs_are_noted_with_their_end(open_ledger: Callable[..., Ledger], path:
         ]
 
 
-def test_a_fact_is_written_once_and_then_only_compared(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_fact_is_written_once_and_then_only_compared(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
     ledger = open_ledger(1)
     ledger.settle_fact("keys", "plain")
     ledger.settle_fact("keys", "plain")
@@ -286,7 +290,7 @@ def test_a_fact_is_written_once_and_then_only_compared(open_ledger: Callable[...
         assert (view.fact("keys"), view.fact("other")) == ("plain", None)
 
 
-def test_the_last_answer_is_remembered_across_passes(open_ledger: Callable[..., Ledger]):
+def test_the_last_answer_is_remembered_across_passes(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(2)
     assert ledger.last_answer() is None
 
@@ -299,7 +303,7 @@ def test_the_last_answer_is_remembered_across_passes(open_ledger: Callable[..., 
 # Intents and memories.
 
 
-def test_intended_marks_rows_that_were_sent_and_have_no_outcome(open_ledger: Callable[..., Ledger]):
+def test_intended_marks_rows_that_were_sent_and_have_no_outcome(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(6, {2: ("rejected", "bad_value", "no")})
     ledger.commit([], [Intent(0, 1, 4, 1000.0)])
     ledger.commit([entry(3, 3)])
@@ -307,7 +311,7 @@ def test_intended_marks_rows_that_were_sent_and_have_no_outcome(open_ledger: Cal
     assert ledger.intended(0).tolist() == [True, False, False, True, False, False]
 
 
-def test_intents_of_a_former_pass_do_not_count(open_ledger: Callable[..., Ledger]):
+def test_intents_of_a_former_pass_do_not_count(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(2)
     ledger.commit([], [Intent(0, 1, 2, 1000.0)])
 
@@ -316,7 +320,7 @@ def test_intents_of_a_former_pass_do_not_count(open_ledger: Callable[..., Ledger
     assert not ledger.intended(0).any()
 
 
-def test_the_latest_memory_of_the_same_rows_is_given_back(open_ledger: Callable[..., Ledger]):
+def test_the_latest_memory_of_the_same_rows_is_given_back(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(4)
     ledger.commit([], (), [Memory(0, 1, 2, {"id": "a"}), Memory(0, 3, 4, {"id": "b"})])
     ledger.commit([], (), [Memory(0, 1, 2, {"id": "c"})])
@@ -328,7 +332,7 @@ def test_the_latest_memory_of_the_same_rows_is_given_back(open_ledger: Callable[
     assert again.remembered(0) == {(1, 2): {"id": "c"}, (3, 4): {"id": "b"}}
 
 
-def test_a_group_is_written_as_a_whole_or_not_at_all(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_group_is_written_as_a_whole_or_not_at_all(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(3)
 
     with pytest.raises(TypeError):
@@ -343,7 +347,7 @@ def test_a_group_is_written_as_a_whole_or_not_at_all(open_ledger: Callable[..., 
 # The file.
 
 
-def test_a_ledger_is_held_by_one_run_at_a_time(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_ledger_is_held_by_one_run_at_a_time(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(1)
 
     with pytest.raises(HeldError, match="another run holds this ledger"):
@@ -353,7 +357,9 @@ def test_a_ledger_is_held_by_one_run_at_a_time(open_ledger: Callable[..., Ledger
     open_ledger()
 
 
-def test_the_ledger_and_what_lies_beside_it_is_private(open_ledger: Callable[..., Ledger], path: Path):
+def test_the_ledger_and_what_lies_beside_it_is_private(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
     former = os.umask(0)
     try:
         ledger = open_ledger(3)
@@ -365,20 +371,22 @@ def test_the_ledger_and_what_lies_beside_it_is_private(open_ledger: Callable[...
     assert modes == {"sync.ledger": 0o600, "sync.ledger-wal": 0o600, "sync.ledger-shm": 0o600}
 
 
-def test_a_closed_ledger_is_one_file(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_closed_ledger_is_one_file(open_ledger: Callable[..., Ledger], path: Path) -> None:
     open_ledger(3).close()
 
     assert [file.name for file in path.parent.iterdir()] == ["sync.ledger"]
 
 
-def test_the_header_names_the_file_as_ours_from_the_start(open_ledger: Callable[..., Ledger], path: Path):
+def test_the_header_names_the_file_as_ours_from_the_start(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
     open_ledger()
 
     assert path.read_bytes()[68:72] == APPLICATION_ID.to_bytes(4, "big")
     check_ours(path)
 
 
-def test_an_empty_file_becomes_a_ledger_but_is_none_to_read(path: Path):
+def test_an_empty_file_becomes_a_ledger_but_is_none_to_read(path: Path) -> None:
     path.touch()
 
     with pytest.raises(LedgerError, match="not a ledger"):
@@ -402,7 +410,7 @@ def other_database(path: Path) -> None:
         lambda path: path.write_bytes(b"\0"),
     ],
 )
-def test_a_file_that_is_not_ours_is_left_as_it_is(write: Callable[[Path], None], path: Path):
+def test_a_file_that_is_not_ours_is_left_as_it_is(write: Callable[[Path], None], path: Path) -> None:
     write(path)
     before = path.read_bytes()
 
@@ -415,21 +423,21 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(write: Callable[[Path], None],
     assert [file.name for file in path.parent.iterdir()] == ["sync.ledger"]
 
 
-def test_a_missing_ledger_cannot_be_read_and_is_not_made(path: Path):
+def test_a_missing_ledger_cannot_be_read_and_is_not_made(path: Path) -> None:
     with pytest.raises(LedgerError, match="no such ledger"):
         View(path)
 
     assert not path.exists()
 
 
-def test_a_folder_is_no_ledger(tmp_path: Path):
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be opened"):
         Ledger(tmp_path)
     with pytest.raises(LedgerError, match="cannot be read"):
         View(tmp_path)
 
 
-def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path):
+def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(LedgerError, match="cannot be opened for writing"):
@@ -439,7 +447,7 @@ def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(tmp_path: Path):
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
 
     with pytest.raises(LedgerError, match="cannot be opened for writing"):
@@ -448,7 +456,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path):
     tmp_path.chmod(0o700)
 
 
-def test_a_ledger_of_another_version_is_refused(open_ledger: Callable[..., Ledger], path: Path):
+def test_a_ledger_of_another_version_is_refused(open_ledger: Callable[..., Ledger], path: Path) -> None:
     open_ledger(1).close()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -486,14 +494,14 @@ def used(path: Path) -> str:
 
 
 @pytest.mark.parametrize("at", range(4200, 40_000, 1777))
-def test_a_ledger_damaged_anywhere_is_read_or_refused_with_a_sentence(path: Path, at: int):
+def test_a_ledger_damaged_anywhere_is_read_or_refused_with_a_sentence(path: Path, at: int) -> None:
     assert big_ledger(path) > at
     damaged(path, at)
 
     assert re.search("^$|damaged|no pass", used(path))
 
 
-def test_a_damaged_frame_is_refused_before_it_is_read(path: Path):
+def test_a_damaged_frame_is_refused_before_it_is_read(path: Path) -> None:
     begin(path, 600, chunk=600).close()
     content = path.read_bytes()
     damaged(path, content.index(b"ARROW1") + 300, 8)
@@ -501,7 +509,7 @@ def test_a_damaged_frame_is_refused_before_it_is_read(path: Path):
     assert "the ledger is damaged (DamagedError)" in used(path)
 
 
-def test_a_ledger_whose_pages_are_damaged_is_refused(path: Path):
+def test_a_ledger_whose_pages_are_damaged_is_refused(path: Path) -> None:
     big_ledger(path)
     damaged(path, 4096, 4096)
 
@@ -509,7 +517,7 @@ def test_a_ledger_whose_pages_are_damaged_is_refused(path: Path):
         Ledger(path)
 
 
-def test_a_truncated_ledger_is_refused(path: Path):
+def test_a_truncated_ledger_is_refused(path: Path) -> None:
     size = big_ledger(path)
     os.truncate(path, size // 2)
 
@@ -517,7 +525,7 @@ def test_a_truncated_ledger_is_refused(path: Path):
         Ledger(path)
 
 
-def test_a_full_disk_stops_the_run_and_loses_nothing(open_ledger: Callable[..., Ledger]):
+def test_a_full_disk_stops_the_run_and_loses_nothing(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(3)
     ledger.commit([entry(1, 1)])
     pages = ledger._query("PRAGMA page_count")[0][0]
@@ -535,14 +543,14 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(open_ledger: Callable[..., 
 # Keys.
 
 
-def test_plain_keys_are_kept_as_they_are(open_ledger: Callable[..., Ledger], path: Path):
+def test_plain_keys_are_kept_as_they_are(open_ledger: Callable[..., Ledger], path: Path) -> None:
     open_ledger(5)
 
     with View(path) as view:
         assert pl.concat(view.lines())["key"].to_list() == [f"p{row}@example.com" for row in range(1, 6)]
 
 
-def test_hashed_keys_are_their_hmac_in_hex_and_missing_ones_stay_missing():
+def test_hashed_keys_are_their_hmac_in_hex_and_missing_ones_stay_missing() -> None:
     keys = pl.Series("key", ["a@example.com", None])
 
     hashed = hasher(b"secret")(keys)
@@ -552,5 +560,5 @@ def test_hashed_keys_are_their_hmac_in_hex_and_missing_ones_stay_missing():
     assert hasher(None)(keys).to_list() == ["a@example.com", None]
 
 
-def test_an_empty_column_of_keys_stays_text():
+def test_an_empty_column_of_keys_stays_text() -> None:
     assert hasher(b"secret")(pl.Series("key", [], dtype=pl.String)).dtype == pl.String

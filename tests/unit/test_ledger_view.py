@@ -36,7 +36,7 @@ def exported(path: Path) -> pl.DataFrame:
         return pl.concat(view.lines())
 
 
-def test_lines_have_the_columns_of_the_contract_in_its_order(path: Path):
+def test_lines_have_the_columns_of_the_contract_in_its_order(path: Path) -> None:
     two_steps(path)
 
     assert exported(path).columns == list(EXPORT)
@@ -46,7 +46,7 @@ def test_lines_have_the_columns_of_the_contract_in_its_order(path: Path):
     )
 
 
-def test_there_is_one_line_per_row_and_step_in_row_order(path: Path):
+def test_there_is_one_line_per_row_and_step_in_row_order(path: Path) -> None:
     two_steps(path)
 
     lines = exported(path).select("row", "step", "status", "reason").rows()
@@ -67,7 +67,7 @@ def test_there_is_one_line_per_row_and_step_in_row_order(path: Path):
     ]
 
 
-def test_a_line_names_its_key_and_where_it_was_sent(path: Path):
+def test_a_line_names_its_key_and_where_it_was_sent(path: Path) -> None:
     two_steps(path)
 
     lines = exported(path).filter(pl.col("row") == 3).select("key", "destination", "operation").rows()
@@ -75,7 +75,7 @@ def test_a_line_names_its_key_and_where_it_was_sent(path: Path):
     assert lines == [("p3@example.com", "here", "upsert_user"), ("p3@example.com", "there", "upsert_lead")]
 
 
-def test_times_are_iso_8601_in_utc_to_the_millisecond(path: Path):
+def test_times_are_iso_8601_in_utc_to_the_millisecond(path: Path) -> None:
     ledger = begin(path, 2)
     ledger.commit([Entry(0, 1, 1, GOOD, 3, 1_750_000_000.0004, 1_750_000_001.25)])
     ledger.close()
@@ -88,7 +88,7 @@ def test_times_are_iso_8601_in_utc_to_the_millisecond(path: Path):
     ]
 
 
-def test_what_a_destination_said_is_given_back_word_for_word(path: Path):
+def test_what_a_destination_said_is_given_back_word_for_word(path: Path) -> None:
     verdict = Verdict(
         Status.FAILED, "refused", 422, "E7", '=cmd()\n"quoted", zoë', "req-9", "obj-1", "absent"
     )
@@ -111,7 +111,7 @@ def test_what_a_destination_said_is_given_back_word_for_word(path: Path):
     )  # fmt: skip
 
 
-def test_counts_of_every_step_balance(path: Path):
+def test_counts_of_every_step_balance(path: Path) -> None:
     two_steps(path)
 
     with View(path) as view:
@@ -122,7 +122,7 @@ def test_counts_of_every_step_balance(path: Path):
         assert (view.balanced, view.state) == (True, "sending")
 
 
-def test_the_tally_counts_rows_by_status_reason_and_message(path: Path):
+def test_the_tally_counts_rows_by_status_reason_and_message(path: Path) -> None:
     two_steps(path)
 
     with View(path) as view:
@@ -134,7 +134,7 @@ def test_the_tally_counts_rows_by_status_reason_and_message(path: Path):
         ]
 
 
-def test_entries_that_were_overruled_do_not_count(path: Path):
+def test_entries_that_were_overruled_do_not_count(path: Path) -> None:
     ledger = begin(path, 3)
     ledger.commit([entry(1, 3, BAD)])
     ledger.commit([entry(1, 3)])
@@ -145,7 +145,7 @@ def test_entries_that_were_overruled_do_not_count(path: Path):
         assert view.state == "finished"
 
 
-def test_a_source_without_rows_is_a_finished_pass(path: Path):
+def test_a_source_without_rows_is_a_finished_pass(path: Path) -> None:
     begin(path, 0).close()
 
     with View(path) as view:
@@ -153,7 +153,7 @@ def test_a_source_without_rows_is_a_finished_pass(path: Path):
         assert list(view.lines()) == []
 
 
-def test_a_pass_that_is_still_being_read_has_a_state_but_no_lines(path: Path):
+def test_a_pass_that_is_still_being_read_has_a_state_but_no_lines(path: Path) -> None:
     ledger = Ledger(path)
     ledger.begin_pass(FACTS, 1.0)
     ledger.write_keys(key_frame(1, 4))
@@ -165,14 +165,14 @@ def test_a_pass_that_is_still_being_read_has_a_state_but_no_lines(path: Path):
     ledger.close()
 
 
-def test_a_pass_that_does_not_exist_is_refused(path: Path):
+def test_a_pass_that_does_not_exist_is_refused(path: Path) -> None:
     two_steps(path)
 
     with pytest.raises(LedgerError, match="no pass 7"):
         View(path, 7)
 
 
-def test_a_view_knows_its_source(path: Path):
+def test_a_view_knows_its_source(path: Path) -> None:
     two_steps(path)
 
     with View(path, 1) as view:

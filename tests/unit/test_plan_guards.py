@@ -23,11 +23,11 @@ from bulk.plan.guards import Limits, plan_digest, refusals
 )
 def test_the_largest_step_decides_which_guards_refuse(
     limits: Limits, records: list[int], expected: list[str]
-):
+) -> None:
     assert [name for name, _ in refusals(limits, records)] == expected
 
 
-def test_a_refusal_tells_both_figures():
+def test_a_refusal_tells_both_figures() -> None:
     assert refusals(Limits(max_records=1000), [1_234_567]) == [
         ("max_records", "1,234,567 records would be sent, at most 1,000 are allowed")
     ]
@@ -43,10 +43,10 @@ FACTS: dict[str, Any] = {"job": "sha256:a", "fingerprint": "f", "rows": 10, "sen
     "change",
     [{"job": "sha256:b"}, {"fingerprint": "g"}, {"rows": 11}, {"sendable": [8, 6]}, {"sendable": [8]}],
 )
-def test_the_digest_of_a_plan_changes_with_everything_that_was_approved(change: dict[str, Any]):
+def test_the_digest_of_a_plan_changes_with_everything_that_was_approved(change: dict[str, Any]) -> None:
     assert plan_digest(**{**FACTS, **change}) != plan_digest(**FACTS)
 
 
-def test_the_digest_of_the_same_plan_is_the_same():
+def test_the_digest_of_the_same_plan_is_the_same() -> None:
     assert plan_digest(**FACTS) == plan_digest(**{**FACTS, "sendable": (8, 7)})
     assert len(plan_digest(**FACTS)) == 16

@@ -57,15 +57,15 @@ def slow_pack(keys: Sequence[str | None], size: int) -> list[list[int]]:
     ("count", "expected"),
     [(0, []), (1, [[1]]), (3, [[1, 2, 3]]), (4, [[1, 2, 3], [4]]), (6, [[1, 2, 3], [4, 5, 6]])],
 )
-def test_batches_are_full_but_for_the_last(count: int, expected: list[list[int]]):
+def test_batches_are_full_but_for_the_last(count: int, expected: list[list[int]]) -> None:
     assert pack(["x"] * count, 3) == expected
 
 
-def test_a_batch_ends_before_a_key_it_already_holds():
+def test_a_batch_ends_before_a_key_it_already_holds() -> None:
     assert pack(["a", "b", "a", "a", "c", "d", "e"], 3, keys_repeat=True) == [[1, 2], [3], [4, 5, 6], [7]]
 
 
-def test_records_without_a_key_share_a_batch():
+def test_records_without_a_key_share_a_batch() -> None:
     assert pack([None, None, None], 3, keys_repeat=True) == [[1, 2, 3]]
 
 
@@ -80,13 +80,13 @@ def test_batches_do_not_depend_on_the_chunks_the_records_come_in(
     size: int,
     cuts: list[int],
     keys_repeat: bool,  # noqa: FBT001 - drawn
-):
+) -> None:
     expected = slow_pack(keys if keys_repeat else [None] * len(keys), size)
 
     assert pack(keys, size, keys_repeat=keys_repeat, cuts=cuts) == expected
 
 
-def test_what_is_cut_away_by_the_plan_leaves_no_gap_in_a_batch():
+def test_what_is_cut_away_by_the_plan_leaves_no_gap_in_a_batch() -> None:
     packer = Packer(2, keys_repeat=False)
 
     batches = [*packer.add(records(["a", "b", "c"], [2, 5, 9])), *packer.end()]
@@ -94,7 +94,7 @@ def test_what_is_cut_away_by_the_plan_leaves_no_gap_in_a_batch():
     assert [batch.rows.tolist() for batch in batches] == [[2, 5], [9]]
 
 
-def test_a_packer_that_has_ended_begins_anew():
+def test_a_packer_that_has_ended_begins_anew() -> None:
     packer = Packer(2, keys_repeat=False)
     assert [batch.rows.tolist() for batch in (*packer.add(records(["a"])), *packer.end())] == [[1]]
 
@@ -109,7 +109,9 @@ def tree(batch: Batch) -> list[list[int]]:
 
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
-def test_wanted_parts_are_the_fewest_nodes_of_the_tree_that_cover_exactly_the_wanted(wanted: list[bool]):
+def test_wanted_parts_are_the_fewest_nodes_of_the_tree_that_cover_exactly_the_wanted(
+    wanted: list[bool],
+) -> None:
     batch = Batch(Records(records([None] * len(wanted))), 0, len(wanted))
 
     parts = [part.rows.tolist() for part in wanted_parts(batch, np.array(wanted))]
@@ -122,7 +124,7 @@ def test_wanted_parts_are_the_fewest_nodes_of_the_tree_that_cover_exactly_the_wa
     ]
 
 
-def test_a_batch_that_is_wanted_whole_is_not_cut():
+def test_a_batch_that_is_wanted_whole_is_not_cut() -> None:
     batch = Batch(Records(records(["a", "b"])), 0, 2)
 
     assert list(wanted_parts(batch, np.array([True, True]))) == [batch]

@@ -108,7 +108,7 @@ def reasons(rows: Sequence[Row], *steps: StepPlan) -> list[list[str | None]]:
     ]
 
 
-def test_a_row_is_told_the_first_that_applies_of_filtered_rejected_suppressed_and_duplicate():
+def test_a_row_is_told_the_first_that_applies_of_filtered_rejected_suppressed_and_duplicate() -> None:
     rows = [
         Row("a", opted_out=True, faults=("filtered", None, None)),
         Row("a", faults=("bad_value", None, None)),
@@ -120,7 +120,7 @@ def test_a_row_is_told_the_first_that_applies_of_filtered_rejected_suppressed_an
     assert reasons(rows, step()) == [["filtered", "bad_value", "suppressed", "duplicate", None]]
 
 
-def test_a_row_is_told_that_it_is_a_duplicate_before_that_an_earlier_step_rejected_it():
+def test_a_row_is_told_that_it_is_a_duplicate_before_that_an_earlier_step_rejected_it() -> None:
     rows = [Row("a"), Row("a"), Row("b", faults=("bad_value", None, None))]
 
     assert reasons(rows, step(0), step(1)) == [
@@ -129,7 +129,7 @@ def test_a_row_is_told_that_it_is_a_duplicate_before_that_an_earlier_step_reject
     ]
 
 
-def test_a_later_step_has_filters_and_faults_of_its_own():
+def test_a_later_step_has_filters_and_faults_of_its_own() -> None:
     rows = [Row("a", faults=(None, "filtered", None)), Row("b", faults=(None, "bad_value", None)), Row("c")]
 
     assert reasons(rows, step(0), step(1), step(2)) == [
@@ -139,13 +139,13 @@ def test_a_later_step_has_filters_and_faults_of_its_own():
     ]
 
 
-def test_a_filtered_row_may_still_be_sent_by_the_next_step():
+def test_a_filtered_row_may_still_be_sent_by_the_next_step() -> None:
     rows = [Row("a", faults=("filtered", None, None))]
 
     assert reasons(rows, step(0), step(1)) == [["filtered"], [None]]
 
 
-def test_a_rejection_at_one_destination_does_not_reach_another():
+def test_a_rejection_at_one_destination_does_not_reach_another() -> None:
     rows = [Row("a", faults=("bad_value", None, None))]
 
     assert reasons(rows, step(0), step(1, at="elsewhere")) == [["bad_value"], [None]]
@@ -159,48 +159,48 @@ def test_a_rejection_at_one_destination_does_not_reach_another():
         ("keep_all", [None] * 5),
     ],
 )
-def test_each_policy_keeps_its_rows(duplicates: str, expected: list[str | None]):
+def test_each_policy_keeps_its_rows(duplicates: str, expected: list[str | None]) -> None:
     rows = [Row("a"), Row("b"), Row("a"), Row("a"), Row("c")]
 
     assert reasons(rows, step(duplicates=duplicates)) == [expected]
 
 
-def test_a_dropped_row_names_the_row_that_is_kept():
+def test_a_dropped_row_names_the_row_that_is_kept() -> None:
     _, kept = read([Row("a"), Row("b"), Row("a")], [step()])
 
     assert kept.told == {0: {1: ("skipped", "duplicate", "row 3 is sent instead")}}
 
 
-def test_rows_without_a_key_are_never_duplicates():
+def test_rows_without_a_key_are_never_duplicates() -> None:
     assert reasons([Row(None), Row(None)], step()) == [[None, None]]
 
 
-def test_a_row_that_is_invalid_for_the_first_step_yields_to_nobody_and_displaces_nobody():
+def test_a_row_that_is_invalid_for_the_first_step_yields_to_nobody_and_displaces_nobody() -> None:
     rows = [Row("a"), Row("a", faults=("bad_value", None, None))]
 
     assert reasons(rows, step(0), step(1)) == [[None, "bad_value"], [None, "earlier_step"]]
 
 
-def test_rows_that_only_a_later_step_sends_are_compared_among_themselves():
+def test_rows_that_only_a_later_step_sends_are_compared_among_themselves() -> None:
     leads = ("filtered", None, None)
     rows = [Row("a", faults=leads), Row("a", faults=leads), Row("b")]
 
     assert reasons(rows, step(0), step(1)) == [["filtered", "filtered", None], ["duplicate", None, None]]
 
 
-def test_one_opted_out_row_makes_every_row_of_its_key_opted_out():
+def test_one_opted_out_row_makes_every_row_of_its_key_opted_out() -> None:
     rows = [Row("a"), Row("b"), Row("a", opted_out=True), Row("a")]
 
     assert reasons(rows, step(duplicates="keep_all")) == [["suppressed", None, "suppressed", "suppressed"]]
 
 
-def test_an_opted_out_row_counts_even_if_it_is_not_sent_itself():
+def test_an_opted_out_row_counts_even_if_it_is_not_sent_itself() -> None:
     rows = [Row("a"), Row("a", opted_out=True, faults=("bad_value", None, None))]
 
     assert reasons(rows, step()) == [["suppressed", "bad_value"]]
 
 
-def test_an_opted_out_row_without_a_key_speaks_for_itself_only():
+def test_an_opted_out_row_without_a_key_speaks_for_itself_only() -> None:
     assert reasons([Row(None, opted_out=True), Row(None)], step()) == [["suppressed", None]]
 
 
@@ -212,11 +212,11 @@ def test_an_opted_out_row_without_a_key_speaks_for_itself_only():
         ("only", [None, "filtered"]),
     ],
 )
-def test_each_step_says_what_opting_out_means_for_it(opted_out: str, expected: list[str | None]):
+def test_each_step_says_what_opting_out_means_for_it(opted_out: str, expected: list[str | None]) -> None:
     assert reasons([Row("a", opted_out=True), Row("b")], step(opted_out=opted_out)) == [expected]
 
 
-def test_malformed_rows_stand_in_row_order_among_the_others_with_their_line():
+def test_malformed_rows_stand_in_row_order_among_the_others_with_their_line() -> None:
     reading, kept = read([Row("a"), Row(malformed=True), Row("b")], [step(0), step(1)])
 
     assert kept.keys == [(1, "a"), (2, None), (3, "b")]
@@ -224,7 +224,7 @@ def test_malformed_rows_stand_in_row_order_among_the_others_with_their_line():
     assert (reading.rows, reading.sendable(0), reading.sendable(1)) == (3, 2, 2)
 
 
-def test_a_malformed_row_without_a_line_is_told_without_one():
+def test_a_malformed_row_without_a_line_is_told_without_one() -> None:
     frame, malformed = chunk([(1, Row(malformed=True))])
     kept = Kept()
     reading = Reading([step()], kept)
@@ -235,13 +235,13 @@ def test_a_malformed_row_without_a_line_is_told_without_one():
     assert kept.told[0][1][2] == "too few fields"
 
 
-def test_a_source_without_rows_is_read_to_its_end():
+def test_a_source_without_rows_is_read_to_its_end() -> None:
     reading, kept = read([], [step()])
 
     assert (reading.rows, reading.sendable(0), kept.told) == (0, 0, {})
 
 
-def test_what_is_told_is_counted_by_status_and_reason():
+def test_what_is_told_is_counted_by_status_and_reason() -> None:
     rows = [Row("a"), Row("a"), Row("b", faults=("bad_value", None, None)), Row(malformed=True)]
 
     reading, _ = read(rows, [step()])
@@ -365,7 +365,7 @@ def step_plans(draw: st.DrawFn) -> list[StepPlan]:
 @given(ROWS, step_plans(), st.lists(st.integers(0, 14), max_size=4))
 def test_rows_are_told_the_same_as_one_by_one_wherever_the_chunks_end(
     rows: list[Row], steps: list[StepPlan], cuts: list[int]
-):
+) -> None:
     slow = Slow(rows, steps)
 
     reading, kept = read(rows, steps, cuts)
@@ -379,7 +379,7 @@ def test_rows_are_told_the_same_as_one_by_one_wherever_the_chunks_end(
 
 @settings(max_examples=100, deadline=None)
 @given(ROWS, step_plans())
-def test_a_step_that_keeps_one_row_of_a_key_never_sends_two(rows: list[Row], steps: list[StepPlan]):
+def test_a_step_that_keeps_one_row_of_a_key_never_sends_two(rows: list[Row], steps: list[StepPlan]) -> None:
     _, kept = read(rows, steps)
 
     for index, plan in enumerate(steps):

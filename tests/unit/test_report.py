@@ -15,7 +15,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sync.ledger"
 
 
-def test_status_facts_are_what_scripts_read(path: Path):
+def test_status_facts_are_what_scripts_read(path: Path) -> None:
     ledger = begin(path, 10, {1: ("rejected", "bad_value", "no"), 2: ("skipped", "filtered", "")})
     ledger.commit([Entry(0, 3, 6, GOOD, 1, 1000.0, 1002.0), Entry(0, 7, 8, BAD, 1, 1000.0, 1002.0)])
     ledger.close()
@@ -51,7 +51,7 @@ def test_status_facts_are_what_scripts_read(path: Path):
     }
 
 
-def test_the_rate_counts_only_rows_that_were_sent(path: Path):
+def test_the_rate_counts_only_rows_that_were_sent(path: Path) -> None:
     told = dict.fromkeys(range(2, 10), ("skipped", "filtered", ""))
     ledger = begin(path, 10, told)
     ledger.commit([Entry(0, 1, 10, GOOD, 1, 1000.0, 1002.0)])
@@ -61,7 +61,7 @@ def test_the_rate_counts_only_rows_that_were_sent(path: Path):
         assert rate(view.steps[0]) == 1.0
 
 
-def test_the_rate_is_that_of_the_last_seconds(path: Path):
+def test_the_rate_is_that_of_the_last_seconds(path: Path) -> None:
     ledger = begin(path, 1000)
     ledger.commit([Entry(0, 1, 900, GOOD, 1, 1000.0, 1001.0)])
     ledger.commit([Entry(0, 901, 910, GOOD, 1, 2000.0, 2005.0)])
@@ -72,14 +72,14 @@ def test_the_rate_is_that_of_the_last_seconds(path: Path):
         assert seconds_left(view) == 45.0
 
 
-def test_before_the_first_answer_the_time_left_is_not_known(path: Path):
+def test_before_the_first_answer_the_time_left_is_not_known(path: Path) -> None:
     begin(path, 5).close()
 
     with View(path) as view:
         assert (rate(view.steps[0]), seconds_left(view)) == (0.0, None)
 
 
-def test_rows_settled_without_a_request_have_no_rate(path: Path):
+def test_rows_settled_without_a_request_have_no_rate(path: Path) -> None:
     ledger = begin(path, 2)
     ledger.commit([Entry(0, 1, 1, Verdict(Status.SKIPPED, "earlier_step"), 0, None, 1000.0)])
     ledger.close()
@@ -88,7 +88,7 @@ def test_rows_settled_without_a_request_have_no_rate(path: Path):
         assert (rate(view.steps[0]), seconds_left(view)) == (0.0, None)
 
 
-def test_when_all_is_settled_no_time_is_left(path: Path):
+def test_when_all_is_settled_no_time_is_left(path: Path) -> None:
     ledger = begin(path, 2)
     ledger.commit([entry(1, 2)])
     ledger.close()
@@ -97,7 +97,7 @@ def test_when_all_is_settled_no_time_is_left(path: Path):
         assert seconds_left(view) == 0.0
 
 
-def test_the_commonest_reasons_come_first_each_with_an_example(path: Path):
+def test_the_commonest_reasons_come_first_each_with_an_example(path: Path) -> None:
     ledger = begin(path, 10, {10: ("rejected", "bad_value", "line 11: no date")})
     ledger.commit([entry(1, 4), entry(5, 8, BAD), entry(9, 9, Verdict(Status.UNKNOWN, "timeout"))])
     ledger.close()
@@ -112,7 +112,7 @@ def test_the_commonest_reasons_come_first_each_with_an_example(path: Path):
     }
 
 
-def test_a_message_that_may_name_somebody_is_not_an_example(path: Path):
+def test_a_message_that_may_name_somebody_is_not_an_example(path: Path) -> None:
     ledger = begin(path, 1)
     ledger.commit([entry(1, 1, replace(BAD, error_message="marker@example.com is not valid"))])
     ledger.close()

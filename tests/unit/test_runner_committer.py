@@ -62,7 +62,7 @@ def succeeded(ledger: Ledger) -> int:
     return ledger.boards[0].counts[Status.SUCCEEDED]
 
 
-def test_outcomes_are_committed_in_one_group_well_within_50_ms(ledger: Ledger):
+def test_outcomes_are_committed_in_one_group_well_within_50_ms(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         for row in range(1, 11):
             committer.settle(entry(row, row))
@@ -77,7 +77,7 @@ def test_outcomes_are_committed_in_one_group_well_within_50_ms(ledger: Ledger):
     assert entries_in(ledger) == [(1, 10)]
 
 
-def test_a_flush_does_not_wait_for_company(ledger: Ledger):
+def test_a_flush_does_not_wait_for_company(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         committer.settle(entry(1, 2))
         await committer.flush()
@@ -86,7 +86,7 @@ def test_a_flush_does_not_wait_for_company(ledger: Ledger):
     assert committing(ledger, use).times == pytest.approx([0.0], abs=1e-6)
 
 
-def test_what_is_settled_during_a_commit_goes_into_the_next(ledger: Ledger):
+def test_what_is_settled_during_a_commit_goes_into_the_next(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         committer.settle(entry(1, 1))
         flushing = asyncio.create_task(committer.flush())
@@ -100,7 +100,7 @@ def test_what_is_settled_during_a_commit_goes_into_the_next(ledger: Ledger):
     assert (len(work.times), ledger.boards[0].counts[Status.FAILED]) == (2, 1)
 
 
-def test_an_intent_is_durable_when_intending_returns(ledger: Ledger):
+def test_an_intent_is_durable_when_intending_returns(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         await committer.intend([Intent(0, 3, 4, 1.0)])
         assert ledger.intended(0)[:5].tolist() == [False, False, True, True, False]
@@ -108,7 +108,7 @@ def test_an_intent_is_durable_when_intending_returns(ledger: Ledger):
     committing(ledger, use)
 
 
-def test_a_memory_is_durable_when_remembering_returns(ledger: Ledger):
+def test_a_memory_is_durable_when_remembering_returns(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         await committer.remember(Memory(0, 1, 5, {"job": "j1"}))
         assert ledger.remembered(0) == {(1, 5): {"job": "j1"}}
@@ -116,7 +116,7 @@ def test_a_memory_is_durable_when_remembering_returns(ledger: Ledger):
     committing(ledger, use)
 
 
-def test_intents_of_many_requests_share_a_commit(ledger: Ledger):
+def test_intents_of_many_requests_share_a_commit(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         async with asyncio.TaskGroup() as group:
             for row in range(1, 51):
@@ -128,7 +128,7 @@ def test_intents_of_many_requests_share_a_commit(ledger: Ledger):
     assert len(work.times) <= 2
 
 
-def test_closing_commits_what_is_left(ledger: Ledger):
+def test_closing_commits_what_is_left(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         committer.settle(entry(1, 7))
 
@@ -137,14 +137,14 @@ def test_closing_commits_what_is_left(ledger: Ledger):
     assert succeeded(ledger) == 7
 
 
-def test_closing_with_nothing_left_commits_nothing(ledger: Ledger):
+def test_closing_with_nothing_left_commits_nothing(ledger: Ledger) -> None:
     async def use(_committer: Committer) -> None:
         pass
 
     assert committing(ledger, use).times == []
 
 
-def test_there_is_room_until_too_many_outcomes_wait(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+def test_there_is_room_until_too_many_outcomes_wait(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committer_module, "FULL", 3)
 
     async def use(committer: Committer) -> None:
@@ -159,7 +159,7 @@ def test_there_is_room_until_too_many_outcomes_wait(ledger: Ledger, monkeypatch:
     committing(ledger, use)
 
 
-def test_a_ledger_that_cannot_be_written_ends_the_run_and_nobody_waits_for_ever(ledger: Ledger):
+def test_a_ledger_that_cannot_be_written_ends_the_run_and_nobody_waits_for_ever(ledger: Ledger) -> None:
     pages = ledger._query("PRAGMA page_count")[0][0]
     ledger._query(f"PRAGMA max_page_count = {pages}")
 

@@ -21,7 +21,7 @@ async def waits(conflicts: Conflicts, wanted: Batch) -> "asyncio.Task[int]":
     return task
 
 
-async def test_batches_without_a_common_key_are_under_way_together():
+async def test_batches_without_a_common_key_are_under_way_together() -> None:
     conflicts = Conflicts()
 
     tickets = {await conflicts.hold(batch("a", "b")), await conflicts.hold(batch("c", "d", first_row=3))}
@@ -29,7 +29,7 @@ async def test_batches_without_a_common_key_are_under_way_together():
     assert len(tickets) == 2
 
 
-async def test_a_batch_waits_for_an_earlier_one_with_a_common_key():
+async def test_a_batch_waits_for_an_earlier_one_with_a_common_key() -> None:
     conflicts = Conflicts()
     ticket = await conflicts.hold(batch("a", "b"))
 
@@ -39,7 +39,7 @@ async def test_a_batch_waits_for_an_earlier_one_with_a_common_key():
     assert await waiting
 
 
-async def test_a_batch_waits_until_the_last_of_its_keys_is_free():
+async def test_a_batch_waits_until_the_last_of_its_keys_is_free() -> None:
     conflicts = Conflicts()
     first, second = await conflicts.hold(batch("a")), await conflicts.hold(batch("b", first_row=2))
 
@@ -53,7 +53,7 @@ async def test_a_batch_waits_until_the_last_of_its_keys_is_free():
     assert await waiting
 
 
-async def test_a_free_key_that_was_not_wanted_lets_nobody_go():
+async def test_a_free_key_that_was_not_wanted_lets_nobody_go() -> None:
     conflicts = Conflicts()
     await conflicts.hold(batch("a"))
     other = await conflicts.hold(batch("b", first_row=2))
@@ -67,7 +67,7 @@ async def test_a_free_key_that_was_not_wanted_lets_nobody_go():
     waiting.cancel()
 
 
-async def test_rows_without_a_key_never_wait_for_each_other():
+async def test_rows_without_a_key_never_wait_for_each_other() -> None:
     conflicts = Conflicts()
 
     async with asyncio.timeout(5):
@@ -75,7 +75,7 @@ async def test_rows_without_a_key_never_wait_for_each_other():
         await conflicts.hold(batch(None, first_row=3))
 
 
-async def test_a_part_of_a_batch_holds_only_its_own_keys():
+async def test_a_part_of_a_batch_holds_only_its_own_keys() -> None:
     conflicts = Conflicts()
     whole = batch("a", "b", "c")
 
@@ -86,7 +86,7 @@ async def test_a_part_of_a_batch_holds_only_its_own_keys():
     (await waits(conflicts, batch("c", first_row=9))).cancel()
 
 
-async def test_a_key_is_given_free_once():
+async def test_a_key_is_given_free_once() -> None:
     conflicts = Conflicts()
     ticket = await conflicts.hold(batch("a"))
     conflicts.release(ticket)

@@ -21,7 +21,7 @@ async def started(stop: Stop, event: asyncio.Event) -> "asyncio.Task[str]":
     return task
 
 
-async def test_the_first_reason_is_kept():
+async def test_the_first_reason_is_kept() -> None:
     stop = Stop()
     stop.request(RefusedError("guard"))
     stop.request(StoppedError("later"))
@@ -31,7 +31,7 @@ async def test_the_first_reason_is_kept():
     assert stop.event.is_set()
 
 
-async def test_a_stop_without_a_reason_stays_without_one():
+async def test_a_stop_without_a_reason_stays_without_one() -> None:
     stop = Stop()
     stop.request()
     stop.request(StoppedError("later"))
@@ -39,7 +39,7 @@ async def test_a_stop_without_a_reason_stays_without_one():
     assert stop.reason is None
 
 
-async def test_those_who_merely_wait_are_stopped():
+async def test_those_who_merely_wait_are_stopped() -> None:
     stop, never = Stop(), asyncio.Event()
     tasks = [await started(stop, never) for _ in range(3)]
 
@@ -49,14 +49,14 @@ async def test_those_who_merely_wait_are_stopped():
     assert not any(task.cancelled() or task.cancelling() for task in tasks)
 
 
-async def test_nobody_begins_to_wait_after_the_stop():
+async def test_nobody_begins_to_wait_after_the_stop() -> None:
     stop = Stop()
     stop.request()
 
     assert await wait_in(stop, asyncio.Event()) == "stopped"
 
 
-async def test_who_has_ended_waiting_is_left_alone():
+async def test_who_has_ended_waiting_is_left_alone() -> None:
     stop, event = Stop(), asyncio.Event()
     event.set()
     task = await started(stop, event)
@@ -66,7 +66,7 @@ async def test_who_has_ended_waiting_is_left_alone():
     assert await task == "went on"
 
 
-async def test_who_was_about_to_go_on_when_the_stop_came_is_stopped_and_not_cancelled():
+async def test_who_was_about_to_go_on_when_the_stop_came_is_stopped_and_not_cancelled() -> None:
     stop, event = Stop(), asyncio.Event()
     task = await started(stop, event)
     event.set()
@@ -76,7 +76,7 @@ async def test_who_was_about_to_go_on_when_the_stop_came_is_stopped_and_not_canc
     assert not task.cancelled()
 
 
-async def test_a_cancellation_from_elsewhere_stays_one():
+async def test_a_cancellation_from_elsewhere_stays_one() -> None:
     stop = Stop()
     task = await started(stop, asyncio.Event())
 
@@ -87,7 +87,7 @@ async def test_a_cancellation_from_elsewhere_stays_one():
     assert not stop.requested
 
 
-async def test_a_cancellation_beside_the_stop_is_not_swallowed():
+async def test_a_cancellation_beside_the_stop_is_not_swallowed() -> None:
     stop = Stop()
     task = await started(stop, asyncio.Event())
 
@@ -98,7 +98,7 @@ async def test_a_cancellation_beside_the_stop_is_not_swallowed():
         await task
 
 
-async def test_work_outside_of_waiting_is_not_interrupted():
+async def test_work_outside_of_waiting_is_not_interrupted() -> None:
     stop, answered = Stop(), asyncio.Event()
 
     async def in_flight() -> str:
