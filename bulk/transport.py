@@ -144,7 +144,6 @@ class Transport:
             try:
                 body = await _body(answer)
             except (aiohttp.ClientError, OSError, _TooLargeError) as error:
-                answer.close()
                 return self._failure(error, call, answer.status)
             return Response(answer.status, _lower(answer.headers), body)
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk.errors import HeldError, LedgerError, StoppedError
@@ -60,6 +60,10 @@ def translated(path: Path) -> Iterator[None]:
         ) from None
 
 
+PATIENCE = 60.0
+"""Seconds a run waits for somebody who reads the ledger: only its first moment and its last need it alone."""
+
+
 class Hold:
     """The right to write a ledger: a kernel lock that ends with the process."""
 
@@ -89,7 +93,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a ledger that is held for writing; create its tables if it is new."""
     if path.stat().st_size and not is_ledger(path):
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with suppress(PermissionError):
+        path.chmod(0o600)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
     try:
         _make_ready(connection, path)
     except BaseException:

@@ -244,7 +244,6 @@ class Pacer:
 
 def _limiter(rate: float) -> AsyncLimiter:
     """Return a limiter that hardly knows bursts: one request, and what is due in the slack."""
-    rate = min(rate, UNLIMITED * 10)
     capacity = 1 + _SLACK * rate
     return AsyncLimiter(capacity, capacity / rate)
 

@@ -24,7 +24,7 @@ class Rate:
     period: float
 
     def __str__(self) -> str:
-        if not self.period.is_integer():
+        if self.period % 1:
             return f"{self.limit}/{round(self.period * 1000, 6):.15g}ms"
         size, unit = next((size, unit) for size, unit in _WRITTEN if self.period % size == 0)
         count = int(self.period // size)

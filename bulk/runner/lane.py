@@ -21,6 +21,7 @@ from bulk.retry import (
     decide,
     meaning_of,
     retry_after,
+    server_time,
 )
 from bulk.retry import Tries as RetryTries
 from bulk.runner.stop import Stop, StoppingError
@@ -174,11 +175,10 @@ class Lane:
     def _tell_breaker(self, meaning: Meaning, permit: Permit) -> None:
         if meaning is Meaning.RETRY:
             self._breaker.ill(permit, asyncio.get_running_loop().time())
-        elif meaning is Meaning.THROTTLED:
-            self._breaker.dropped(permit)
-            self.traffic.throttled += 1
         else:
             self._breaker.well(permit)
+        if meaning is Meaning.THROTTLED:
+            self.traffic.throttled += 1
         self._answered.set()
 
     def _tell_pacer(self, reply: Reply, meaning: Meaning, slot: Slot) -> None:
@@ -186,7 +186,8 @@ class Lane:
         if isinstance(reply, Response):
             unix, ill = self._world.unix(), meaning in {Meaning.THROTTLED, Meaning.RETRY}
             asked = retry_after(reply.headers, unix, reply.status) if ill else None
-            self.pacer.observe(slot, reply.headers, unix, refused=meaning is Meaning.THROTTLED, asked=asked)
+            there = server_time(reply.headers, unix)
+            self.pacer.observe(slot, reply.headers, there, refused=meaning is Meaning.THROTTLED, asked=asked)
 
     def _stopped(self, why: str, seconds: float | None) -> StoppingError:
         """Stop this destination, and say why."""

@@ -70,18 +70,13 @@ def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[]
     """
     facts = setup.facts(fingerprint)
     last = ledger.last_pass()
-    if last is None or setup.options.fresh:
-        ledger.begin_pass(facts, now())
-        return True
-    same = (last.digest, last.fingerprint) == (facts.digest, facts.fingerprint)
-    if ledger.rows is None:
+    if last is not None and ledger.rows is None:
         ledger.drop_pass()
-        ledger.begin_pass(facts, now())
-        return True
-    if same:
-        return False
-    if any(board.counts[Status.PENDING] for board in ledger.boards):
-        raise LedgerError(_changed(ledger, last, facts))
+    elif last is not None and not setup.options.fresh:
+        if (last.digest, last.fingerprint) == (facts.digest, facts.fingerprint):
+            return False
+        if any(board.counts[Status.PENDING] for board in ledger.boards):
+            raise LedgerError(_changed(ledger, last, facts))
     ledger.begin_pass(facts, now())
     return True
 

@@ -99,22 +99,22 @@ class Talker:
         return seen
 
     async def _converse(self, batch: Batch, seen: Seen) -> None:
-        conversation, tries, open_records = self.converse(batch), Tries(), len(batch)
+        conversation, tries, settled = self.converse(batch), Tries(), bytearray(len(batch))
         reply: Reply | None = None
         while (act := _next(conversation, reply)) is not None:
-            if isinstance(act, Split) and len(batch) > 1:
+            if isinstance(act, Split) and len(batch) > 1 and not any(settled):
                 conversation.close()
                 seen.split = True
                 for half in halves(batch):
                     await self._converse(half, seen)
                 return
             if isinstance(act, Settle | Split):
-                open_records -= self._settle(batch, act, tries, seen)
+                self._settle(batch, act, tries, seen, settled)
                 await self.committer.room()
                 reply = None
             else:
                 reply = await self._do(act, batch, tries)
-        if open_records:
+        if not all(settled):
             raise RuntimeError("a conversation ended before it had settled every record")
 
     async def _do(self, act: Request | Wait | Remember, batch: Batch, tries: Tries) -> Reply | None:
@@ -133,19 +133,22 @@ class Talker:
         now = self.now()
         return [Intent(self.step, first, last, now) for first, last in self.board.runs(batch.rows)]
 
-    def _settle(self, batch: Batch, act: Settle | Split, tries: Tries, seen: Seen) -> int:
-        """Hand the outcomes over; return how many records they settle."""
-        settled = act.verdicts if isinstance(act, Settle) else (Settled(0, len(batch), act.refusal),)
-        now, count = self.now(), 0
-        for run in settled:
+    def _settle(
+        self, batch: Batch, act: Settle | Split, tries: Tries, seen: Seen, settled: bytearray
+    ) -> None:
+        """Hand the outcomes over, and mark in ``settled`` whose they are: each record has one."""
+        runs = act.verdicts if isinstance(act, Settle) else (Settled(0, len(batch), act.refusal),)
+        now = self.now()
+        for run in runs:
+            if any(settled[run.start : run.stop]):
+                raise RuntimeError("a conversation settled a record twice")
+            settled[run.start : run.stop] = b"\x01" * (run.stop - run.start)
             verdict = _scrubbed(run.verdict) if self.scrub else run.verdict
             for first, last in self.board.runs(batch.rows[run.start : run.stop]):
                 self.committer.settle(
                     Entry(self.step, first, last, verdict, tries.attempts, tries.first_sent_at, now)
                 )
             seen.add(run.verdict, run.stop - run.start)
-            count += run.stop - run.start
-        return count
 
 
 def _scrubbed(verdict: Verdict) -> Verdict:

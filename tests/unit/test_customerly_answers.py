@@ -162,3 +162,22 @@ def test_the_probe_tells_what_is_wrong_with_the_credentials(response: Response, 
 def test_an_unsubscribing_path_that_cannot_be_filled_in_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="unsubscribe_path"):
         CustomerlySettings(unsubscribe_path=path)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "stops"),
+    [
+        (500, "Access token not found.", True),
+        (401, "The token is not valid", True),
+        (422, "Access token not found.", True),
+        (422, "attribute token is longer than 128 characters", False),
+    ],
+)
+def test_a_token_in_a_verdict_about_records_does_not_stop_the_run(
+    status: int, message: str, *, stops: bool
+) -> None:
+    body = orjson.dumps({"error": {"message": message, "code": 0}})
+
+    reading = read(Response(status, body=body))
+
+    assert stops == (reading is not None and reading.meaning is Meaning.STOP)

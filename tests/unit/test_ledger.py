@@ -311,6 +311,36 @@ def test_intended_marks_rows_that_were_sent_and_have_no_outcome(open_ledger: Cal
     assert ledger.intended(0).tolist() == [True, False, False, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Verdict(Status.FAILED, "timeout"), True),
+        (BAD, False),
+        (GOOD, False),
+        (Verdict(Status.UNKNOWN, "timeout"), False),
+    ],
+)
+def test_a_failed_row_whose_answer_was_lost_may_have_been_processed(
+    open_ledger: Callable[..., Ledger],
+    outcome: Verdict,
+    expected: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    ledger = open_ledger(2)
+
+    ledger.commit([entry(1, 1, outcome)], [Intent(0, 1, 1, 1000.0)])
+
+    assert ledger.intended(0).tolist() == [expected, False]
+
+
+def test_an_intent_that_was_withdrawn_and_declared_again_counts(open_ledger: Callable[..., Ledger]) -> None:
+    ledger = open_ledger(2)
+    again = [Intent(0, 1, 2, 1.0), Intent(0, 1, 2, 2.0, withdrawn=True), Intent(0, 2, 2, 3.0)]
+
+    ledger.commit([], again)
+
+    assert ledger.intended(0).tolist() == [False, True]
+
+
 def test_intents_of_a_former_pass_do_not_count(open_ledger: Callable[..., Ledger]) -> None:
     ledger = open_ledger(2)
     ledger.commit([], [Intent(0, 1, 2, 1000.0)])

@@ -94,7 +94,7 @@ def test_a_server_without_a_limit_is_soon_not_held_back_at_all() -> None:
 
 
 def test_refusals_of_one_moment_count_once() -> None:
-    async def main() -> tuple[float, float]:
+    async def main() -> tuple[float, float, float]:
         pacer = Pacer(None, 64)
         await send_all(pacer, Traffic(64, 6, lambda: 0.01, lambda: 0.01))
         before = pacer.rate
@@ -107,10 +107,11 @@ def test_refusals_of_one_moment_count_once() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(50):
                 group.create_task(refused())
-        return before, pacer.rate
+        return before, pacer.rate, pacer.paused_for
 
-    before, after = run(main())
+    before, after, pause = run(main())
     assert before / 2 <= after < before
+    assert pause == 0
 
 
 def test_a_limit_of_minutes_is_learned_from_how_long_the_server_sends_us_away() -> None:

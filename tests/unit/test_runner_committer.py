@@ -108,6 +108,16 @@ def test_an_intent_is_durable_when_intending_returns(ledger: Ledger) -> None:
     committing(ledger, use)
 
 
+def test_a_withdrawn_intent_is_committed_without_anybody_waiting_for_it(ledger: Ledger) -> None:
+    async def use(committer: Committer) -> None:
+        await committer.intend([Intent(0, 3, 4, 1.0)])
+        committer.withdraw([Intent(0, 3, 3, 2.0, withdrawn=True)])
+
+    committing(ledger, use)
+
+    assert ledger.intended(0)[:5].tolist() == [False, False, False, True, False]
+
+
 def test_a_memory_is_durable_when_remembering_returns(ledger: Ledger) -> None:
     async def use(committer: Committer) -> None:
         await committer.remember(Memory(0, 1, 5, {"job": "j1"}))

@@ -9,6 +9,9 @@ from bulk.conversation import Meaning, Request, Response, Status, Verdict
 from bulk.destinations.system import Reading
 
 _CREDENTIALS = re.compile(r"\b(token|authorization|authentication)\b", re.IGNORECASE)
+_ACCESS_TOKEN = re.compile(r"\b(access token|authorization: bearer)\b", re.IGNORECASE)
+_ABOUT_RECORDS = frozenset({400, 409, 413, 422})
+"""Statuses of answers that are likelier about an attribute called token than about ours."""
 _ABSENT = re.compile(r"\b(user|lead|contact)\b.*\b(doesn'?t|does not|not) (exist|found)", re.IGNORECASE)
 LONGEST_MESSAGE = 500
 
@@ -33,7 +36,8 @@ def read(response: Response) -> Reading | None:
     """Tell apart by message what Customerly's statuses confuse: a bad token comes as HTTP 500."""
     message = error_message(response)
     if message is not None:
-        if _CREDENTIALS.search(message):
+        named = _ACCESS_TOKEN if response.status in _ABOUT_RECORDS else _CREDENTIALS
+        if named.search(message):
             return Reading(Meaning.STOP, "Customerly does not accept the access token")
         if says_absent(response):
             return Reading(Meaning.ANSWER)
