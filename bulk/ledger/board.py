@@ -86,6 +86,8 @@ class Board:
         if len(rows) == 0:
             return []
         first, last = int(rows[0]), int(rows[-1])
+        if first == last:
+            return [(first, last)]
         if self.spans(first, last, len(rows)):
             return [(first, last)]
         ordinals = np.cumsum(~self.told[first - 1 : last])[rows.astype(np.int64) - first]

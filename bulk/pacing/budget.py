@@ -27,6 +27,11 @@ class Budget:
     reset: float | None
 
 
+def has_budget(headers: Mapping[str, str]) -> bool:
+    """Tell whether headers, names in lower case, say anything of a budget."""
+    return any(f"{prefix}remaining" in headers for prefix in _PREFIXES)
+
+
 def read_budget(headers: Mapping[str, str], now_unix: float) -> Budget | None:
     """Return the budget told by ``ratelimit-*`` or ``x-ratelimit-*`` headers, names in lower case."""
     for prefix in _PREFIXES:

@@ -9,7 +9,7 @@ from typing import Protocol
 from bulk.conversation import Lost, Meaning, Reply, Request, Response
 from bulk.destinations.system import Reading
 from bulk.errors import StoppedError
-from bulk.pacing import Pacer, Slot
+from bulk.pacing import Pacer, Slot, has_budget
 from bulk.retry import (
     Again,
     Breaker,
@@ -77,6 +77,7 @@ class Lane:
         self.stop = stop
         self.pacer = pacer
         self.traffic = Traffic()
+        self.before_wait: Callable[[], None] = _nothing
         self._sender = sender
         self._read = read
         self._policy = policy
@@ -86,6 +87,7 @@ class Lane:
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, holding neither a slot nor the rate."""
+        self.before_wait()
         with self.stop.interruptible():
             await self._world.sleep(seconds)
 
@@ -183,17 +185,30 @@ class Lane:
 
     def _tell_pacer(self, reply: Reply, meaning: Meaning, slot: Slot) -> None:
         """Let the pacer learn from an answer; if the server asked for patience, everybody waits."""
-        if isinstance(reply, Response):
-            unix, ill = self._world.unix(), meaning in {Meaning.THROTTLED, Meaning.RETRY}
-            asked = retry_after(reply.headers, unix, reply.status) if ill else None
-            there = server_time(reply.headers, unix)
-            self.pacer.observe(slot, reply.headers, there, refused=meaning is Meaning.THROTTLED, asked=asked)
+        if not isinstance(reply, Response):
+            return
+        ill = meaning in {Meaning.THROTTLED, Meaning.RETRY}
+        if not ill and not has_budget(reply.headers):
+            self.pacer.observe(slot, {}, 0.0)  # nothing to read: the usual answer
+            return
+        unix = self._world.unix()
+        self.pacer.observe(
+            slot,
+            reply.headers,
+            server_time(reply.headers, unix),
+            refused=meaning is Meaning.THROTTLED,
+            asked=retry_after(reply.headers, unix, reply.status) if ill else None,
+        )
 
     def _stopped(self, why: str, seconds: float | None) -> StoppingError:
         """Stop this destination, and say why."""
         later = "" if seconds is None else f"; come back in {seconds:,.0f} s"
         self.stop.request(StoppedError(f"{self.name}: {why}{later}; run the same command again to continue"))
         return StoppingError()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _maybe_processed(reply: Reply, meaning: Meaning) -> bool:

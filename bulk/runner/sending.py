@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bulk.conversation import Batch, Status, Verdict
+from bulk.conversation import Batch, Records, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
 from bulk.ledger.board import CODE, EARLIER_STEP, Mask, code_set
@@ -65,6 +65,7 @@ class Sending:
         stop: Stop,
         keys_repeat: bool,
         workers: int,
+        most_workers: int,
         waiting: int,
         after_canary: Callable[[list[Batch]], Awaitable[None]],
     ) -> None:
@@ -77,7 +78,10 @@ class Sending:
         self._stop = stop
         self._conflicts = Conflicts() if keys_repeat else None
         self._workers = workers
+        self._most_workers = most_workers
+        self._group: asyncio.TaskGroup | None = None
         self._after_canary = after_canary
+        self._untouched: tuple[Records | None, bool] = (None, False)
         self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(waiting)
         self._progress = _Progress()
         self._wanted = code_set(
@@ -89,11 +93,19 @@ class Sending:
         async with asyncio.TaskGroup() as group:
             for number in range(self._workers):
                 group.create_task(self._work(), name=f"worker {number}")
+            self._group = group
             with contextlib.suppress(StoppingError):
                 await self._dispatch_all(batches)
+            self._group = None
             for _ in range(self._workers):
                 await self._queue.put(None)
         self._judge_rate(at_end=True)
+
+    def reinforce(self) -> None:
+        """Add a worker, up to a bound: one of those at work is going to wait, and holds no slot meanwhile."""
+        if self._group is not None and self._workers < self._most_workers:
+            self._group.create_task(self._work(), name=f"worker {self._workers}")
+            self._workers += 1
 
     async def _dispatch_all(self, batches: AsyncIterator[Batch]) -> None:
         limit = self._bounds.limit
@@ -130,6 +142,9 @@ class Sending:
             raise StoppingError
         if not len(batch):
             return False
+        if self._is_untouched(batch.records):
+            await self._queue.put((batch, await self._conflicts.hold(batch) if self._conflicts else None))
+            return True
         wanted = self._board.having(batch.rows, self._wanted)
         if self._earlier:
             wanted &= ~self._hold_back(batch, wanted)
@@ -137,6 +152,18 @@ class Sending:
             ticket = await self._conflicts.hold(part) if self._conflicts else None
             await self._queue.put((self._marked(part), ticket))
         return bool(wanted.any())
+
+    def _is_untouched(self, records: Records) -> bool:
+        """Tell whether no former run, no earlier step and no canary has to do with any of these records.
+
+        Asked once for all batches of a chunk, before the first of them is under way.
+        """
+        if self._untouched[0] is not records:
+            index = records.rows.astype(np.int64) - 1
+            plain = not (self._earlier or self._memories or self._progress.passed < self._bounds.canary)
+            fresh = not self._board.codes[index].any() and not self._attempted[index].any()
+            self._untouched = (records, plain and bool(fresh))
+        return self._untouched[1]
 
     def _marked(self, part: Batch) -> Batch:
         """Add what former runs left about these very rows."""
@@ -158,16 +185,18 @@ class Sending:
     async def _work(self) -> None:
         """Talk about batches until there are no more; after the stop, let them lie."""
         while (item := await self._queue.get()) is not None:
-            batch, ticket = item
-            try:
-                if not self._stop.requested:
-                    self._judge(await self._talker.talk(batch))
-            except StoppingError:
-                pass
-            finally:
-                if ticket is not None and self._conflicts:
-                    self._conflicts.release(ticket)
-                self._queue.task_done()
+            await self._talk(*item)
+            self._queue.task_done()
+
+    async def _talk(self, batch: Batch, ticket: int | None) -> None:
+        try:
+            if not self._stop.requested:
+                self._judge(await self._talker.talk(batch))
+        except StoppingError:
+            pass
+        finally:
+            if ticket is not None and self._conflicts:
+                self._conflicts.release(ticket)
 
     def _judge(self, seen: Seen) -> None:
         """Stop the step if what came back says that going on would do harm."""

@@ -77,10 +77,12 @@ class LaneSteps:
             bounds=self._bounds(),
             stop=self.line.stop,
             keys_repeat=keys_repeat,
-            workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
+            workers=self.lane.concurrency,
+            most_workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
             waiting=max(FEWEST_QUEUED, min(2 * self.lane.concurrency, MOST_QUEUED // step.batch_size)),
             after_canary=partial(self._after_canary, step),
         )
+        self.line.before_wait = sending.reinforce
         await sending.run(self._batches(step, Packer(step.batch_size, keys_repeat=keys_repeat)))
 
     def _bounds(self) -> Bounds:

@@ -176,8 +176,6 @@ def test_an_unsubscribing_path_that_cannot_be_filled_in_is_refused(path: str) ->
 def test_a_token_in_a_verdict_about_records_does_not_stop_the_run(
     status: int, message: str, *, stops: bool
 ) -> None:
-    body = orjson.dumps({"error": {"message": message, "code": 0}})
-
-    reading = read(Response(status, body=body))
+    reading = read(refused(message, status))
 
     assert stops == (reading is not None and reading.meaning is Meaning.STOP)
