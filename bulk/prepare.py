@@ -179,7 +179,7 @@ def credentials(place: Destination, environ: Mapping[str, str]) -> dict[str, str
     missing = [name for option, name in _wanted(place.system) if not found[option]]
     if missing:
         either = " and ".join(f"{name} (or {name}_FILE)" for name in missing)
-        raise JobError([f"destinations.{place.name}.auth: set {either}"])
+        raise JobError([f"{place.auth_at}: set {either}"])
     return found
 
 
@@ -192,5 +192,5 @@ def _credential(place: Destination, option: str, name: str, environ: Mapping[str
         return variable(name, environ) or ""
     text, missing = fill_text(place.auth[option], environ)
     if missing:
-        raise JobError([f"destinations.{place.name}.auth.{option}: set {missing[0]} (or {missing[0]}_FILE)"])
+        raise JobError([f"{place.auth_at}.{option}: set {missing[0]} (or {missing[0]}_FILE)"])
     return text

@@ -39,6 +39,10 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def place(self, path: Path) -> str:
+        """Return file, line and path of a value, or of where it would stand."""
+        return f"{self.name}:{self.line(path)}: {dotted(path)}"
+
     def problem(self, path: Path, message: str, at: Path | None = None) -> str:
         """Say in one line what is wrong at ``path``; ``at`` names the line if it is another's."""
         where = dotted(path)

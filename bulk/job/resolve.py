@@ -23,10 +23,12 @@ from bulk.retry import RetryPolicy
 class Destination:
     """An account in one system, with every default filled in; ``auth`` still names the environment.
 
-    ``identity`` is what the digest calls the place: its base URL, or ``sandbox``.
+    ``identity`` is what the digest calls the place: its base URL, or ``sandbox``. ``auth_at`` is where its
+    credentials stand in the job, or would stand, for messages.
     """
 
     name: str
+    auth_at: str
     system: System
     settings: Any
     base_url: str
@@ -152,6 +154,7 @@ class Resolver:
         url = given.base_url or system.base_url
         return Destination(
             name=name,
+            auth_at=self.document.place((*path, "auth")),
             system=system,
             settings=self._settings(path, system, given.extras),
             base_url=url,

@@ -45,11 +45,11 @@ class SandboxOptions:
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         if not 0 <= self.port <= HIGHEST_PORT:
-            raise UsageError(f"A port lies between 0 and {HIGHEST_PORT}; {self.port} does not.")
+            raise UsageError(f"a port lies between 0 and {HIGHEST_PORT}; {self.port} does not")
         if not 0 <= self.faults <= 1:
-            raise UsageError(f"The share of faults lies between 0 and 1; {self.faults} does not.")
+            raise UsageError(f"the share of faults lies between 0 and 1; {self.faults} does not")
         if self.fault_delay < 0:
-            raise UsageError("A delay cannot be negative.")
+            raise UsageError("a delay cannot be negative")
         _ = self.limit
 
     @property

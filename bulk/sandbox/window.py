@@ -25,7 +25,7 @@ def parse_rate(text: str) -> Rate | None:
         return None
     found = _RATE.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text!r} is not a rate; write it as 200/s, 300/min, 30/3s or none.")
+        raise UsageError(f'"{text}" is not a rate; write it as 200/s, 300/min, 30/3s or none')
     length = int(found["length"] or 1) * _SECONDS[found["unit"]]
     return Rate(int(found["count"]), float(length))
 

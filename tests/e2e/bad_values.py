@@ -64,7 +64,7 @@ VALUES = (
     ),
     Case(
         "credential that is not set",
-        "bulk: destinations.customerly.auth.token: set OTHER_TOKEN (or OTHER_TOKEN_FILE)",
+        "bulk: job.yaml:7: destinations.customerly.auth.token: set OTHER_TOKEN (or OTHER_TOKEN_FILE)",
         job=job_with(("rate: 1000/s", "auth: {token: '${OTHER_TOKEN}'}")),
     ),
     Case(

@@ -136,4 +136,4 @@ def test_the_command_refuses_nonsense_with_a_sentence() -> None:
     app = typer.Typer()
     app.command()(sandbox)
     result = CliRunner().invoke(app, ["--rate", "often"])
-    assert (result.exit_code, "'often' is not a rate" in result.output) == (2, True)
+    assert (result.exit_code, '"often" is not a rate' in result.output) == (2, True)
