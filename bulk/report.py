@@ -21,6 +21,8 @@ def status_facts(view: View) -> dict[str, Any]:
         "balanced": view.balanced,
         "state": view.state,
         "pass": view.number,
+        "runs": len(view.runs),
+        "keys": (view.fact("keys") or "plain").partition(" ")[0],
         "steps": {step.name: step.counts for step in view.steps},
         "reasons": {step.name: reasons(step) for step in view.steps},
         "rate": {step.name: round(rate(step), 1) for step in view.steps},

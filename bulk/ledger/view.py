@@ -130,12 +130,12 @@ class View:
         except BaseException:
             self.close()
             raise
-        self.number, self.job, self.digest, self.fingerprint, source, self.rows, self.started_at = found
+        self.number, self.job, self.digest, self.fingerprint, source, self.rows = found
         self.source: dict[str, Any] = orjson.loads(source)
 
     def _find(self, number: int | None) -> Any:
         found = self._query(
-            "SELECT pass, job, digest, fingerprint, source, rows, started_at FROM passes"
+            "SELECT pass, job, digest, fingerprint, source, rows FROM passes"
             " WHERE ? IS NULL OR pass = ? ORDER BY pass DESC LIMIT 1",
             number,
             number,

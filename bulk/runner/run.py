@@ -152,8 +152,17 @@ class Run:
                 self.lanes[lane.name] = await self._open(lane, stack)
             try:
                 await self._send_all()
+                self._tell_traffic()
             except* BulkError as errors:
                 raise _first(errors) from None
+
+    def _tell_traffic(self) -> None:
+        """Note what was sent to each destination, if anything was."""
+        for name, lane in self.lanes.items():
+            sent = lane.traffic
+            if sent.requests:
+                counts = {"requests": sent.requests, "retries": sent.retries, "throttled": sent.throttled}
+                self._note("sent", destination=name, **counts)
 
     async def _send_all(self) -> None:
         committer = Committer(self.ledger, self._ledger_work)

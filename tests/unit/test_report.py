@@ -29,6 +29,8 @@ def test_status_facts_are_what_scripts_read(path: Path) -> None:
         "balanced": True,
         "state": "sending",
         "pass": 1,
+        "runs": 1,
+        "keys": "plain",
         "steps": {
             "users": {
                 "succeeded": 4,
