@@ -76,7 +76,7 @@ def top_reasons(view: View) -> list[str]:
         for status, reason, rows, message in (
             grouped.sort("rows", descending=True).head(MOST_REASONS).iter_rows()
         ):
-            # A destination's words may name somebody; they stay in the ledger.
-            example = f", such as: {message}" if message and "@" not in message else ""
+            # Why a row was rejected we say ourselves; a destination's words may name somebody.
+            example = f", such as: {message}" if message and status == Status.REJECTED else ""
             lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
     return lines

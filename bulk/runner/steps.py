@@ -152,7 +152,9 @@ class LaneSteps:
         verdict = act.verdicts[0].verdict if isinstance(act, Settle) else _INTERRUPTED
         if verdict.status is Status.SUCCEEDED:
             return None
-        return f"row {int(one.rows[0])} was accepted, but reading it back says: {verdict.error_message}"
+        # Only what our own comparison found is shown; a destination's words may name somebody.
+        said = verdict.error_message if verdict.reason == "no_effect" else verdict.reason
+        return f"row {int(one.rows[0])} was accepted, but reading it back says: {said}"
 
 
 def _converse(step: StepSetup, batch: Batch) -> Conversation:
