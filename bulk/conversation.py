@@ -76,6 +76,7 @@ class Request:
         repeatable: Whether sending it a second time is harmless.
         irreversible: Whether what it does can never be undone.
         headers: More headers, beside the destination's own.
+        surface: Which of the system's further surfaces it goes to; empty for its main one.
     """
 
     method: str
@@ -84,6 +85,7 @@ class Request:
     repeatable: bool = True
     irreversible: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    surface: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ class Response:
         return self.headers.get("x-request-id", "")[:200]
 
 
-LOST_REASONS = ("connection", "timeout", "broken_answer", "server_error")
+NOT_CONFIGURED = "not_configured"
+"""Why nothing was sent to a surface whose credential is not set."""
+LOST_REASONS = ("connection", "timeout", "broken_answer", "server_error", NOT_CONFIGURED)
 """Why there may be no usable answer."""
 
 

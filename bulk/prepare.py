@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bulk.destinations.operation import Terms
 from bulk.destinations.system import System
 from bulk.errors import JobError, LedgerError
 from bulk.job import Job
@@ -117,7 +118,7 @@ def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
         name=step.name,
         destination=step.destination,
         operation=step.operation,
-        settings=job.destinations[step.destination].settings,
+        terms=Terms(job.destinations[step.destination].settings),
         mapping=mapping,
         batch_size=step.batch_size,
         duplicates=step.duplicates,

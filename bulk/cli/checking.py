@@ -8,6 +8,7 @@ import typer
 
 from bulk.cli.previewing import Plan, make_plan
 from bulk.conversation import Lost
+from bulk.destinations.system import Place, Probe
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolve import Destination
@@ -46,20 +47,20 @@ def _say_plan(plan: Plan) -> None:
 
 
 async def _probe_all(job: Job) -> int:
-    """Prove the credentials of every destination; return how many have a problem."""
+    """Prove what can be proven of every destination; return how many problems there are."""
     problems = 0
     for place in job.used_destinations.values():
-        try:
-            problem = await _probe(place)
-        except BulkError as error:
-            problem = str(error)
-        typer.echo(f"destination {place.name}: {problem or 'the credentials are accepted'}")
-        problems += bool(problem)
+        for probe in place.system.probes(Place(place.base_url, place.settings)):
+            try:
+                problem = await _problem(place, probe)
+            except BulkError as error:
+                problem = str(error)
+            typer.echo(f"destination {place.name}: {problem or probe.proves}")
+            problems += bool(problem)
     return problems
 
 
-async def _probe(place: Destination) -> str | None:
-    probe = place.system.probe(place.settings)
+async def _problem(place: Destination, probe: Probe) -> str | None:
     async with opener(place, os.environ)() as sender:
         reply = await sender.send(probe.request)
     return reply.message if isinstance(reply, Lost) else probe.problem(reply)

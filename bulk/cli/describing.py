@@ -1,7 +1,9 @@
 """Systems, operations and fields in words."""
 
 from bulk.destinations import SYSTEMS
-from bulk.destinations.system import Field, Operation, System
+from bulk.destinations.fields import Field
+from bulk.destinations.operation import Operation
+from bulk.destinations.system import System
 from bulk.errors import UsageError, suggestion
 
 

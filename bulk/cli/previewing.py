@@ -100,7 +100,7 @@ def show(path: Path, settings: tuple[str, ...], count: int, *, as_json: bool, ma
 def _step_facts(plan: Plan, step: StepSetup, job: Job) -> dict[str, Any]:
     records = plan.boards[step.index].sendable
     fields = frozenset(job.steps[step.index].fields)
-    requests = -(-records // step.batch_size) * step.operation.exchanges(fields, step.settings)
+    requests = -(-records // step.batch_size) * step.operation.exchanges(fields, step.terms)
     rate = job.destinations[step.destination].rate
     share = 1 - job.destinations[step.destination].reserve
     return {
@@ -133,7 +133,7 @@ def _requests(plan: Plan, step: StepSetup, job: Job, count: int, *, mask: bool) 
 
 
 def _shown(step: StepSetup, job: Job, batch: Batch, *, mask: bool) -> dict[str, Any]:
-    request = next(step.operation.converse(batch, step.settings))
+    request = next(step.operation.converse(batch, step.terms))
     if not isinstance(request, Request):
         raise TypeError("a conversation must begin with a request to be previewed")
     place = job.destinations[step.destination]

@@ -1,126 +1,57 @@
-"""The types a destination is described with: systems, operations, fields."""
+"""A kind of destination: where it is, what it needs to know, what it can do."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from bulk.conversation import Batch, Conversation, Meaning, Request, Response
-
-
-class Kind(StrEnum):
-    """What a field's value looks like."""
-
-    EMAIL = "email"
-    """Text of e-mail shape, sent trimmed."""
-    IDENTIFIER = "identifier"
-    """Non-empty text that names somebody, sent trimmed; never ``.`` or ``..``."""
-    TEXT = "text"
-    TEXTS = "list of text"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    NUMBER = "number"
-    OBJECT = "object"
-    """An object with members of any JSON type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of an operation, named as the vendor names it.
-
-    Attributes:
-        name: The vendor's name.
-        kind: What its value looks like.
-        about: One sentence for people.
-        fact: Where the facts come from, and how sure they are.
-        required: Whether a record without it is rejected.
-        max_chars: Longest text, in characters; for an object, of each text member; for a list, of each text.
-        max_bytes: The same in UTF-8 bytes.
-        max_items: Most members of an object, or most texts of a list.
-        member_pattern: What an object's member names must match in full.
-    """
-
-    name: str
-    kind: Kind
-    about: str
-    fact: str
-    required: bool = False
-    max_chars: int | None = None
-    max_bytes: int | None = None
-    max_items: int | None = None
-    member_pattern: str | None = None
-
-
-class Effect(StrEnum):
-    """What an operation means for the person: decides about consent, suppression and duplicates."""
-
-    WRITES = "writes"
-    """Creates, updates, subscribes, tags, tracks or messages: held back from opted-out people."""
-    UNSUBSCRIBES = "unsubscribes"
-    REMOVES = "removes"
-
-
-@dataclass(frozen=True, slots=True)
-class Batching:
-    """How many records one request may carry."""
-
-    default: int
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What a system can do with a record.
-
-    Attributes:
-        name: As in the job file.
-        about: One sentence for people.
-        fields: What a record may hold.
-        effect: What it means for the person.
-        converse: The conversation that carries it out; the second argument is the system's settings.
-        one_of: Fields of which a record needs at least one.
-        batching: None if every request carries one record.
-        adds: Whether it adds to a record (events, tags) instead of setting its state.
-        repeatable: Whether sending it twice is harmless.
-        irreversible: Whether it can never be undone, and so needs approval.
-        keep: Fields the conversation reads one by one, beside the encoded record.
-        confirm: The conversation that reads one record back and compares; None if that cannot be done.
-        exchanges: Requests a conversation takes, look-ups and read-backs included, given the mapped fields.
-        fact: Where the facts come from, and how sure they are.
-    """
-
-    name: str
-    about: str
-    fields: tuple[Field, ...]
-    effect: Effect
-    converse: Callable[[Batch, Any], Conversation]
-    fact: str
-    one_of: tuple[str, ...] = ()
-    batching: Batching | None = None
-    adds: bool = False
-    repeatable: bool = True
-    irreversible: bool = False
-    keep: tuple[str, ...] = ()
-    confirm: Callable[[Batch, Any], Conversation] | None = None
-    exchanges: Callable[[Collection[str], Any], int] = lambda _fields, _settings: 1
-
-    def field(self, name: str) -> Field | None:
-        """Return the field of that name, if the operation has it."""
-        return next((field for field in self.fields if field.name == name), None)
+from bulk.conversation import Meaning, Request, Response
+from bulk.destinations.listing import Listing
+from bulk.destinations.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A secret a system needs: its key under ``auth:`` and the variable that holds it by default."""
+    """A secret a system needs.
+
+    Attributes:
+        option: Its key under ``auth:``; a dot leads to a key below a key.
+        variable: The environment variable that holds it by default; empty if there is none.
+        surface: The further surface it opens, which is not used without it; empty for the main one.
+        required: Whether the main surface cannot be used without it.
+    """
 
     option: str
     variable: str
+    surface: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A further host of a system, with credentials and a rate of its own.
+
+    Attributes:
+        base_url: Where it is, given the settings.
+        rate: Its rate as in a job file, given the settings; None finds it by trying.
+        headers: Credentials and settings to request headers.
+    """
+
+    base_url: Callable[[Any], str]
+    rate: Callable[[Any], str | None]
+    headers: Callable[[Mapping[str, str], Any], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A harmless request that proves the credentials, and what its answer says: a problem, or None."""
+    """A harmless request that proves something, and what its answer says: a problem, or None.
 
+    Attributes:
+        proves: What is true if there is no problem, in a few words.
+        request: What is sent.
+        problem: What an answer says: a problem in a sentence, or None.
+    """
+
+    proves: str
     request: Request
     problem: Callable[[Response], str | None]
 
@@ -134,25 +65,52 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a system is used, for its probes.
+
+    Attributes:
+        base_url: As the job has it.
+        settings: The destination's own options.
+        operations: Names of the operations it is used for.
+        surfaces: Further surfaces whose credentials are set.
+    """
+
+    base_url: str
+    settings: Any
+    operations: frozenset[str] = frozenset()
+    surfaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A kind of destination.
 
     Attributes:
         name: As in the job file.
-        base_url: Where its API is by default.
+        base_url: Where its API is by default; empty if a job must say it.
+        hosts: Pattern of the host names at which this system answers.
         credentials: What it needs to know.
         settings: Frozen dataclass of the system's own options, each with a safe default.
         headers: Credentials and settings to request headers.
         read: What an answer means for the run, where its status alone does not say it; else None.
-        probe: Settings to a probe.
+        probes: Requests that prove credentials, region and roles without changing anything.
         operations: By name.
+        preflight: A probe that must find no problem before anything that can never be undone is sent.
+        surfaces: Further surfaces by name.
+        listings: What can be listed, by name.
+        budget_period: Seconds over which a budget told by headers is counted, if they do not say.
     """
 
     name: str
     base_url: str
+    hosts: str
     credentials: tuple[Credential, ...]
     settings: type[Any]
     headers: Callable[[Mapping[str, str], Any], Mapping[str, str]]
     read: Callable[[Response], Reading | None]
-    probe: Callable[[Any], Probe]
+    probes: Callable[[Place], Sequence[Probe]]
     operations: Mapping[str, Operation]
+    preflight: Callable[[Place], Probe] | None = None
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    budget_period: float | None = None

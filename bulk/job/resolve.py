@@ -10,7 +10,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bulk.destinations import SYSTEMS
-from bulk.destinations.system import Effect, Operation, System
+from bulk.destinations.operation import Effect, Operation
+from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from bulk.conversation import ROW
-from bulk.destinations.system import Operation
+from bulk.destinations.operation import Operation
 from bulk.mapping.encode import Nulls
 from bulk.mapping.problem import Problem
 from bulk.mapping.rules import CompiledRules, Fields, compile_condition

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from bulk.destinations.system import Kind
+from bulk.destinations.fields import Kind
 from bulk.mapping.dates import date_reading, iso_text
 from bulk.mapping.documents import compacted
 from bulk.mapping.nested import all_finite, dated, instance, sendable

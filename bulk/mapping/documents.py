@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import orjson
 import polars as pl
 
-from bulk.destinations.system import Field, Kind
+from bulk.destinations.fields import Field, Kind
 
 _LONG_NUMBER = re.compile(r"\d{16}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bulk.destinations.system import Operation
+from bulk.destinations.operation import Operation
 from bulk.mapping.tree import Branch, Leaf, Node
 
 RAISED = "the expression cannot be computed for this row"

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from bulk.destinations.system import Field, Kind
+from bulk.destinations.fields import Field, Kind
 from bulk.mapping.documents import misnamed, texts_of, where
 from bulk.mapping.nested import instance
 from bulk.mapping.reading import Reading, Refusal, filled_list, finite, same, whole_text

@@ -6,7 +6,8 @@ from typing import Literal, cast
 
 import polars as pl
 
-from bulk.destinations.system import Kind, Operation
+from bulk.destinations.fields import Kind
+from bulk.destinations.operation import Operation
 from bulk.mapping.convert import reading_of
 from bulk.mapping.expression import check_expression
 from bulk.mapping.kinds import fitted

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from bulk.conversation import KEY, RECORD, ROW
-from bulk.destinations.system import Kind, Operation
+from bulk.destinations.fields import Kind
+from bulk.destinations.operation import Operation
 from bulk.mapping.encode import Nulls, encode, encode_branch
 from bulk.mapping.evaluate import evaluate
 from bulk.mapping.faults import RAISED, Fault, field_faults, first_fault

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from bulk.destinations.system import Field, Kind, Operation
+from bulk.destinations.fields import Field, Kind
+from bulk.destinations.operation import Operation
 from bulk.mapping.convert import reading_of
 from bulk.mapping.documents import misnamed
 from bulk.mapping.kinds import Test, constant_fault, fitted, tests_of

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulk.conversation import Response, Status
-from bulk.destinations.system import Operation, Reading
+from bulk.destinations.operation import Operation, Terms
+from bulk.destinations.system import Reading
 from bulk.ledger import PassFacts
 from bulk.mapping import StepMapping
 from bulk.pacing import Rate
@@ -23,7 +24,7 @@ class StepSetup:
     name: str
     destination: str
     operation: Operation
-    settings: Any
+    terms: Terms
     mapping: StepMapping
     batch_size: int
     duplicates: str

@@ -145,7 +145,7 @@ class LaneSteps:
         sent = self.ledger.boards[step.index].having(one.rows, code_set(CODE[Status.SUCCEEDED])).all()
         if step.operation.confirm is None or not sent:
             return None
-        conversation = step.operation.confirm(one, step.settings)
+        conversation = step.operation.confirm(one, step.terms)
         act = next(conversation)
         while isinstance(act, Request):
             act = conversation.send(await self.line.exchange(act, Tries()))
@@ -158,4 +158,4 @@ class LaneSteps:
 
 
 def _converse(step: StepSetup, batch: Batch) -> Conversation:
-    return step.operation.converse(batch, step.settings)
+    return step.operation.converse(batch, step.terms)

@@ -19,6 +19,7 @@ from bulk.destinations.customerly.answers import (
 )
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.customerly.system import CUSTOMERLY
+from bulk.destinations.system import Place
 
 NO_TOKEN = "You must provide a valid header Authorization: Bearer <TOKEN>"
 
@@ -152,7 +153,7 @@ def test_the_token_goes_into_the_header_the_settings_name() -> None:
     ],
 )
 def test_the_probe_tells_what_is_wrong_with_the_credentials(response: Response, problem: str | None) -> None:
-    probe = CUSTOMERLY.probe(CustomerlySettings())
+    (probe,) = CUSTOMERLY.probes(Place(CUSTOMERLY.base_url, CustomerlySettings()))
 
     assert (probe.request.method, probe.request.path) == ("GET", "/tags")
     assert probe.problem(response) == problem

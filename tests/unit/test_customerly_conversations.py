@@ -12,6 +12,7 @@ from bulk.conversation import Batch, Reply, Response
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.customerly.system import CUSTOMERLY
 from bulk.destinations.customerly.upsert import differences
+from bulk.destinations.operation import Terms
 
 SETTINGS = CustomerlySettings()
 OPERATIONS = CUSTOMERLY.operations
@@ -21,7 +22,7 @@ INTERNAL = CustomerlySettings(unsubscribe_id="crmhero_user_id")
 
 
 def converse(operation: str, batch: Batch, *replies: Reply, with_: CustomerlySettings = SETTINGS) -> Talk:
-    return drive(OPERATIONS[operation].converse(batch, with_), replies)
+    return drive(OPERATIONS[operation].converse(batch, Terms(with_)), replies)
 
 
 def three() -> Batch:
@@ -321,7 +322,7 @@ def test_confirming_settles_a_record_by_what_the_account_shows() -> None:
     assert confirm is not None
 
     talk = drive(
-        confirm(one(name="Jo"), SETTINGS), [answer({"data": {"email": "a@example.com", "name": "Jo"}})]
+        confirm(one(name="Jo"), Terms(SETTINGS)), [answer({"data": {"email": "a@example.com", "name": "Jo"}})]
     )
 
     assert (talk.settled, talk.paths) == ([READ_BACK], ["GET /leads?email=a%40example.com"])
@@ -488,4 +489,4 @@ def test_every_form_of_the_flag_counts(value: object) -> None:
     ],
 )
 def test_the_preview_counts_look_ups(fields: list[str], with_: CustomerlySettings, expected: int) -> None:
-    assert OPERATIONS["unsubscribe_user"].exchanges(fields, with_) == expected
+    assert OPERATIONS["unsubscribe_user"].exchanges(fields, Terms(with_)) == expected

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW, Batch, Conversation
-from bulk.destinations.system import Effect, Field, Kind, Operation
+from bulk.destinations.fields import Field, Kind
+from bulk.destinations.operation import Effect, Operation
 from bulk.mapping import CompiledRules, Problem, Rules, StepMapping, compile_rules, compile_step
 from bulk.mapping.encode import Nulls
 from bulk.mapping.spec import Column, Constant, Expression, FieldSpec, Nested, Shaping

@@ -1,7 +1,6 @@
 """Delete users and leads, one request each."""
 
 from collections.abc import Callable
-from typing import Any
 
 from bulk.conversation import Batch, Conversation, Request, Response, Settled, Verdict, one_request
 from bulk.destinations.customerly.answers import (
@@ -12,9 +11,10 @@ from bulk.destinations.customerly.answers import (
     refusal,
     says_absent,
 )
+from bulk.destinations.operation import Terms
 
 
-def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Any], Conversation]:
+def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that deletes by the first of ``identifiers`` the record has, only by that."""
 
     def request(batch: Batch) -> Request:
@@ -25,7 +25,7 @@ def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Any], Co
         return [Settled(0, 1, _verdict(batch, response))]
 
     converse = one_request(request, outcomes)
-    return lambda batch, _settings: converse(batch)
+    return lambda batch, _terms: converse(batch)
 
 
 def _verdict(batch: Batch, response: Response) -> Verdict:

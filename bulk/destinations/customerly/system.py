@@ -8,7 +8,9 @@ from bulk.destinations.customerly.remove import delete
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.customerly.unsubscribe import unsubscribe
 from bulk.destinations.customerly.upsert import confirm, upsert
-from bulk.destinations.system import Batching, Credential, Effect, Field, Kind, Operation, Probe, System
+from bulk.destinations.fields import Field, Kind
+from bulk.destinations.operation import Batching, Effect, Operation
+from bulk.destinations.system import Credential, Probe, System
 
 _CODE = "vendor's own text and code, or two independent clients (sure)"
 _BLUEPRINT = "vendor's API blueprint as transcribed by one client (fairly sure)"
@@ -84,7 +86,7 @@ _OPERATIONS = (
         fields=(_BY_USER_ID, _BY_EMAIL),
         effect=Effect.UNSUBSCRIBES,
         converse=unsubscribe,
-        exchanges=lambda fields, settings: 2 if settings.enough(fields) else 3,
+        exchanges=lambda fields, terms: 2 if terms.settings.enough(fields) else 3,
         fact="two documented endpoints disagree (unsure): see the setting unsubscribe_path",
         one_of=("user_id", "email"),
         keep=("email", "user_id"),
@@ -110,10 +112,11 @@ def _probe_problem(response: Response) -> str | None:
 CUSTOMERLY = System(
     name="customerly",
     base_url="https://api.customerly.io/v1",
+    hosts=r"api\.customerly\.io",
     credentials=(Credential("token", "CUSTOMERLY_TOKEN"),),
     settings=CustomerlySettings,
     headers=_headers,
     read=read,
-    probe=lambda _settings: Probe(Request("GET", "/tags"), _probe_problem),
+    probes=lambda _place: (Probe("the credentials are accepted", Request("GET", "/tags"), _probe_problem),),
     operations={operation.name: operation for operation in _OPERATIONS},
 )

@@ -28,10 +28,12 @@ from bulk.destinations.customerly.answers import (
     says_absent,
 )
 from bulk.destinations.customerly.settings import CustomerlySettings
+from bulk.destinations.operation import Terms
 
 
-def unsubscribe(batch: Batch, settings: CustomerlySettings) -> Conversation:
+def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
     """Look up what the endpoint wants and the record lacks, unsubscribe, read back."""
+    settings: CustomerlySettings = terms.settings
     person = {name: str(batch.value(name)) for name in ("user_id", "email") if batch.value(name)}
     named = person
     if not settings.enough(person):

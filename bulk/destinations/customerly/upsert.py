@@ -31,13 +31,14 @@ from bulk.destinations.customerly.answers import (
     refusal,
     says_absent,
 )
+from bulk.destinations.operation import Terms
 
 
-def upsert(path: str, envelope: str) -> Callable[[Batch, Any], Conversation]:
+def upsert(path: str, envelope: str) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that posts a batch to ``path`` as ``{envelope: [records]}``."""
     head = f'{{"{envelope}":['
 
-    def converse(batch: Batch, _settings: Any) -> Conversation:
+    def converse(batch: Batch, _terms: Terms) -> Conversation:
         request = Request("POST", path, f"{head}{batch.joined()}]}}".encode())
         reply: Reply = yield request
         if isinstance(reply, Lost):
@@ -180,9 +181,9 @@ def _not_added(response: Response, message: str) -> Verdict:
     )
 
 
-def confirm(path: str) -> Callable[[Batch, Any], Conversation]:
+def confirm(path: str) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that settles one record by what the account shows of it."""
-    return lambda batch, _settings: _read_back(path, batch, 0, ())
+    return lambda batch, _terms: _read_back(path, batch, 0, ())
 
 
 def _read_back(path: str, batch: Batch, position: int, nameless: Sequence[str]) -> Conversation:

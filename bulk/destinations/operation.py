@@ -1,0 +1,113 @@
+"""What a system can do with a record: an operation, how its requests are filled, what it is told."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from bulk.conversation import Batch, Conversation
+from bulk.destinations.fields import Field
+
+
+class Effect(StrEnum):
+    """What an operation means for the person: decides about consent, suppression and duplicates."""
+
+    WRITES = "writes"
+    """Creates, updates, subscribes, tags, tracks or messages: held back from opted-out people."""
+    UNSUBSCRIBES = "unsubscribes"
+    REMOVES = "removes"
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How many records one request may carry.
+
+    Attributes:
+        default: Records, unless the step says otherwise.
+        maximum: Records at the most.
+        max_bytes: Bytes of all records together, the commas between them included.
+        item_bytes: Bytes of one record as it is sent; longer ones are rejected.
+        group: Over an encoded frame, text that must be equal for records to share a request.
+    """
+
+    default: int
+    maximum: int
+    max_bytes: int | None = None
+    item_bytes: int | None = None
+    group: pl.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a conversation is told beside its batch.
+
+    Attributes:
+        settings: The destination's own options.
+        options: The step's own options; None if its operation has none.
+        seed: Names this step of this pass over this source: the same again when it is resumed.
+    """
+
+    settings: Any = None
+    options: Any = None
+    seed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a system can do with a record.
+
+    Attributes:
+        name: As in the job file.
+        about: One sentence for people.
+        fields: What a record may hold; empty if it may hold anything.
+        effect: What it means for the person.
+        converse: The conversation that carries it out.
+        one_of: Fields of which a record needs at least one.
+        batching: None if every request carries one record.
+        adds: Whether it adds to a record (events, tags) instead of setting its state.
+        repeatable: Whether sending it twice is harmless.
+        irreversible: Whether it can never be undone, and so needs approval.
+        approval: Whether it needs approval for another reason.
+        warning: What people must know before they use it, in a sentence.
+        keep: Fields the conversation reads one by one, beside the encoded record.
+        item: The record as it is sent, over a frame of ROW and one column for each mapped field, which holds
+            its value as JSON text, null where it is left out; None: an object of all fields.
+        confirm: The conversation that reads one record back and compares; None if that cannot be done.
+        exchanges: Requests a conversation takes, look-ups and read-backs included, given the mapped fields.
+        options: Frozen dataclass of the step's own options, each with a default; None if there are none.
+        tailor: Makes the operation that a step's options ask for; None if options change nothing here.
+        surfaces: Further surfaces it cannot do without.
+        fact: Where the facts come from, and how sure they are.
+    """
+
+    name: str
+    about: str
+    fields: tuple[Field, ...]
+    effect: Effect
+    converse: Callable[[Batch, Terms], Conversation]
+    fact: str
+    one_of: tuple[str, ...] = ()
+    batching: Batching | None = None
+    adds: bool = False
+    repeatable: bool = True
+    irreversible: bool = False
+    approval: bool = False
+    warning: str = ""
+    keep: tuple[str, ...] = ()
+    item: Callable[[Terms], pl.Expr] | None = None
+    confirm: Callable[[Batch, Terms], Conversation] | None = None
+    exchanges: Callable[[Collection[str], Terms], int] = lambda _fields, _terms: 1
+    options: type[Any] | None = None
+    tailor: Callable[["Operation", Any], "Operation"] | None = None
+    surfaces: tuple[str, ...] = ()
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether somebody must say yes before it begins."""
+        return self.irreversible or self.approval
+
+    def field(self, name: str) -> Field | None:
+        """Return the field of that name, if the operation has it."""
+        return next((field for field in self.fields if field.name == name), None)
