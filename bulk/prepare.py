@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulk.destinations.operation import Terms
-from bulk.destinations.system import System
+from bulk.destinations.system import Credential, Place
 from bulk.errors import JobError, LedgerError
 from bulk.job import Job
 from bulk.job.environment import fill_text, variable
 from bulk.job.model import ColumnField, ExprField
-from bulk.job.resolve import Destination, Step
+from bulk.job.resolved import Destination, Step
 from bulk.mapping import CompiledRules, Problem, Rules, compile_rules, compile_step
 from bulk.mapping.spec import Column, Expression
-from bulk.runner.lane import Sender
-from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup
+from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, WaySetup
+from bulk.runner.way import Sender
 from bulk.source import Source, SourceOptions, open_source
 from bulk.transport import Endpoint, Transport
 
@@ -73,10 +73,18 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         source=source,
         source_facts=source_facts(job),
         steps=_steps(job, source),
-        lanes=tuple(_lane(place, environ) for place in job.used_destinations.values()),
+        lanes=tuple(_lanes(job, environ)),
         options=options,
         secret=_secret(job, environ),
     )
+
+
+def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
+    for place in job.used_destinations.values():
+        for step in job.steps:
+            for surface in step.operation.surfaces if step.destination == place.name else ():
+                credentials(place, environ, surface)
+        yield lane_setup(place, environ, operations_of(job, place))
 
 
 def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
@@ -101,6 +109,8 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
             rules,
             where=step.where,
             nulls="send" if step.nulls == "send" else "omit",
+            terms=_terms(job, step),
+            resubscribe=step.resubscribe,
         )
         if isinstance(mapping, list):
             problems += _told(job, mapping, ("steps", step.index))
@@ -118,12 +128,17 @@ def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
         name=step.name,
         destination=step.destination,
         operation=step.operation,
-        terms=Terms(job.destinations[step.destination].settings),
+        terms=_terms(job, step),
         mapping=mapping,
         batch_size=step.batch_size,
         duplicates=step.duplicates,
         opted_out="include" if job.source.opted_out is None else step.opted_out,
+        approval=step.approval,
     )
+
+
+def _terms(job: Job, step: Step) -> Terms:
+    return Terms(job.destinations[step.destination].settings, step.options)
 
 
 def _rules(job: Job) -> Rules:
@@ -142,56 +157,89 @@ def _told(job: Job, found: object, below: tuple[str | int, ...]) -> Iterator[str
         yield job.document.problem((*below, *problem.path), problem.message)
 
 
-def _lane(place: Destination, environ: Mapping[str, str]) -> LaneSetup:
+def operations_of(job: Job, place: Destination) -> frozenset[str]:
+    """Return the names of the operations a job uses at a destination."""
+    return frozenset(step.operation.name for step in job.steps if step.destination == place.name)
+
+
+def lane_setup(
+    place: Destination, environ: Mapping[str, str], operations: frozenset[str] = frozenset()
+) -> LaneSetup:
+    """Return a destination made ready to be sent to."""
+    where = place_of(place, environ, operations)
+    preflight = place.system.preflight
     return LaneSetup(
         name=place.name,
         read=place.system.read,
-        rate=place.rate,
-        reserve=place.reserve,
         concurrency=place.concurrency,
         policy=place.retry,
         drain=place.drain,
-        open_sender=opener(place, environ),
+        ways={surface: _way(place, surface, environ) for surface in ("", *sorted(where.surfaces))},
+        preflight=preflight(where) if preflight else None,
     )
 
 
+def _way(place: Destination, surface: str, environ: Mapping[str, str]) -> WaySetup:
+    return WaySetup(
+        rate=place.surface_rates[surface] if surface else place.rate,
+        reserve=0.0 if surface else place.reserve,
+        period=None if surface else place.system.budget_period,
+        concurrency=place.concurrency,
+        open_sender=opener(place, environ, surface),
+    )
+
+
+def place_of(place: Destination, environ: Mapping[str, str], operations: frozenset[str]) -> Place:
+    """Return what a system's probes are told of a destination."""
+    return Place(place.base_url, place.settings, operations, open_surfaces(place, environ))
+
+
+def open_surfaces(place: Destination, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the further surfaces whose credentials are set."""
+    wanted = [credential for credential in place.credentials if credential.surface]
+    unset = {one.surface for one in wanted if not _credential(place, one, environ)}
+    return frozenset(place.system.surfaces) - unset
+
+
 def opener(
-    place: Destination, environ: Mapping[str, str]
+    place: Destination, environ: Mapping[str, str], surface: str = ""
 ) -> Callable[[], AbstractAsyncContextManager[Sender]]:
-    """Return what opens the connections to a destination; credentials are looked up only then.
+    """Return what opens the connections to a surface of a destination; credentials are looked up only then.
 
     The function it returns raises JobError if a credential is not set.
     """
 
     def open_sender() -> AbstractAsyncContextManager[Sender]:
-        headers = place.system.headers(credentials(place, environ), place.settings)
-        return Transport(Endpoint(place.base_url, headers, place.timeout, place.concurrency))
+        secrets = credentials(place, environ, surface)
+        headers = (place.system.surfaces[surface] if surface else place.system).headers(
+            secrets, place.settings
+        )
+        url = place.surface_urls[surface] if surface else place.base_url
+        return Transport(Endpoint(url, headers, place.timeout, place.concurrency))
 
     return open_sender
 
 
-def credentials(place: Destination, environ: Mapping[str, str]) -> dict[str, str]:
+def credentials(place: Destination, environ: Mapping[str, str], surface: str = "") -> dict[str, str]:
     """Return a destination's secrets: what the job names, else the system's own variables.
 
     Raises:
-        JobError: One of them is not set.
+        JobError: One that the surface needs is not set.
     """
-    found = {option: _credential(place, option, name, environ) for option, name in _wanted(place.system)}
-    missing = [name for option, name in _wanted(place.system) if not found[option]]
+    wanted = place.credentials
+    found = {one.option: _credential(place, one, environ) for one in wanted}
+    needed = [one for one in wanted if one.surface == surface and (surface or one.required)]
+    missing = [one.variable for one in needed if not found[one.option]]
     if missing:
         either = " and ".join(f"{name} (or {name}_FILE)" for name in missing)
         raise JobError([f"{place.auth_at}: set {either}"])
-    return found
+    return {option: secret for option, secret in found.items() if secret}
 
 
-def _wanted(system: System) -> list[tuple[str, str]]:
-    return [(credential.option, credential.variable) for credential in system.credentials]
-
-
-def _credential(place: Destination, option: str, name: str, environ: Mapping[str, str]) -> str:
-    if option not in place.auth:
-        return variable(name, environ) or ""
-    text, missing = fill_text(place.auth[option], environ)
-    if missing:
-        raise JobError([f"{place.auth_at}.{option}: set {missing[0]} (or {missing[0]}_FILE)"])
-    return text
+def _credential(place: Destination, wanted: Credential, environ: Mapping[str, str]) -> str:
+    if wanted.option not in place.auth:
+        return (variable(wanted.variable, environ) or "") if wanted.variable else ""
+    text, missing = fill_text(place.auth[wanted.option], environ)
+    if missing and wanted.required:
+        raise JobError([f"{place.auth_at}.{wanted.option}: set {missing[0]} (or {missing[0]}_FILE)"])
+    return "" if missing else text

@@ -43,19 +43,19 @@ class Asker:
             )
         if self.confirm is not None:
             return f"--confirm {self.confirm}"
-        count = sum(self._count(step.pending) for step in planned.steps if step.irreversible)
+        count = sum(self._count(step.pending) for step in planned.steps if step.approval)
         if not count:
             return "not needed"
         if self.yes:
             return "--yes"
-        operations = ", ".join(step.operation for step in planned.steps if step.irreversible)
+        reasons = "; ".join(f"{step.operation} {step.approval}" for step in planned.steps if step.approval)
         if not sys.stdin.isatty():
             raise RefusedError(
-                f"{operations} can never be undone and nobody approved it: look at bulk preview,"
+                f"{reasons} and nobody approved it: look at bulk preview,"
                 f" then run with --confirm {planned.digest} or --yes"
             )
         with self.aside():
-            await asyncio.to_thread(_typed_count, operations, count)
+            await asyncio.to_thread(_typed_count, reasons, count)
         return "typed count"
 
     def _count(self, pending: int) -> int:
@@ -76,8 +76,8 @@ class Asker:
             raise RefusedError("stopped after the canary, as you said; run the same command again to go on")
 
 
-def _typed_count(operations: str, count: int) -> None:
-    typer.echo(f"{operations} for {count:,} records can never be undone.", err=True)
+def _typed_count(reasons: str, count: int) -> None:
+    typer.echo(f"{count:,} records: {reasons}.", err=True)
     typed = typer.prompt("Type the number of records to go on", err=True)
     if typed.replace(",", "").strip() != str(count):
         raise RefusedError("the number is not right; nothing was sent")

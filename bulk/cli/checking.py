@@ -8,11 +8,10 @@ import typer
 
 from bulk.cli.previewing import Plan, make_plan
 from bulk.conversation import Lost
-from bulk.destinations.system import Place, Probe
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
-from bulk.job.resolve import Destination
-from bulk.prepare import open_job_source, opener
+from bulk.job.resolved import Destination
+from bulk.prepare import open_job_source, opener, operations_of, place_of
 
 FAULTY = 2
 
@@ -42,25 +41,34 @@ def _say_plan(plan: Plan) -> None:
     for step, board, reasons in zip(plan.setup.steps, plan.boards, plan.reasons, strict=True):
         told = ", ".join(f"{rows:,} {status}: {reason}" for (status, reason), rows in sorted(reasons.items()))
         typer.echo(f"step {step.name}: {board.sendable:,} records to send{f'; {told}' if told else ''}")
-        if step.operation.irreversible:
-            typer.echo(f"step {step.name}: {step.operation.name} can never be undone")
+        if step.approval:
+            typer.echo(f"step {step.name}: {step.operation.name} {step.approval}")
+        if step.operation.warning:
+            typer.echo(f"step {step.name}: {step.operation.warning}")
 
 
 async def _probe_all(job: Job) -> int:
     """Prove what can be proven of every destination; return how many problems there are."""
     problems = 0
     for place in job.used_destinations.values():
-        for probe in place.system.probes(Place(place.base_url, place.settings)):
-            try:
-                problem = await _problem(place, probe)
-            except BulkError as error:
-                problem = str(error)
-            typer.echo(f"destination {place.name}: {problem or probe.proves}")
-            problems += bool(problem)
+        try:
+            problems += await _probe(place, job)
+        except BulkError as error:
+            typer.echo(f"destination {place.name}: {error}")
+            problems += 1
     return problems
 
 
-async def _problem(place: Destination, probe: Probe) -> str | None:
-    async with opener(place, os.environ)() as sender:
-        reply = await sender.send(probe.request)
-    return reply.message if isinstance(reply, Lost) else probe.problem(reply)
+async def _probe(place: Destination, job: Job) -> int:
+    """Send the probes of one destination; return how many problems they found."""
+    where = place_of(place, os.environ, operations_of(job, place))
+    problems = 0
+    for probe in place.system.probes(where):
+        async with opener(place, os.environ, probe.request.surface)() as sender:
+            reply = await sender.send(probe.request)
+        problem = reply.message if isinstance(reply, Lost) else probe.problem(reply)
+        typer.echo(f"destination {place.name}: {problem or probe.proves}")
+        problems += bool(problem)
+    for surface in sorted(set(place.system.surfaces) - where.surfaces):
+        typer.echo(f"destination {place.name}: {surface} is not used, its credential is not set")
+    return problems

@@ -1,24 +1,18 @@
 """Writes a ledger's outcomes to a file."""
 
 import codecs
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
+from bulk.cli.output import format_of, private, writer
 from bulk.conversation import ROW, Status
 from bulk.errors import LedgerError, SourceError, UsageError
 from bulk.ledger.view import EXPORT, View
 from bulk.source import Source, SourceOptions, open_source
 
-FORMATS = ("csv", "ndjson", "parquet")
 _RUNS_IN_A_SPREADSHEET = r"^([=+\-@\t\r])"
-Writer = Callable[[pl.DataFrame], None]
 
 
 def write_export(
@@ -37,13 +31,13 @@ def write_export(
         LedgerError: The file is no ledger.
         SourceError: The source is gone, or is not what the pass was made from.
     """
-    wanted, kind = _statuses(statuses), _format(output)
+    wanted, kind = _statuses(statuses), format_of(output)
     with View(ledger, number) as view:
         if view.rows is None:
             raise LedgerError(f"{ledger}: the source is still being read; there is nothing to export yet")
         origin = _open_source(view, source) if with_source else None
         separator, encoding = _text_form(view) if with_source else (",", "utf-8")
-        with _private(output) as file, _writer(file, kind, separator, encoding) as write:
+        with private(output) as file, writer(file, kind, separator, encoding) as write:
             lines = (frame.filter(pl.col("status").is_in(wanted)) for frame in view.lines())
             for frame in _joined(lines, origin) if origin else lines:
                 write(_spreadsheet_safe(frame) if kind == "csv" else frame)
@@ -56,15 +50,6 @@ def _statuses(text: str | None) -> list[str]:
         if status not in known:
             raise UsageError(f'--status: there is no status "{status}"; there are {", ".join(known)}')
     return asked
-
-
-def _format(output: Path) -> str:
-    if str(output) == "-":
-        return "csv"
-    kind = output.suffix.lstrip(".").lower()
-    if kind not in FORMATS:
-        raise UsageError(f"-o {output}: the suffix must be one of {', '.join(FORMATS)}")
-    return kind
 
 
 def _open_source(view: View, moved_to: Path | None) -> Source:
@@ -132,60 +117,6 @@ def _spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
         if name.removeprefix("bulk_") in EXPORT and frame.schema[name] == pl.String
     ]
     return frame.with_columns(pl.col(name).str.replace(_RUNS_IN_A_SPREADSHEET, "'$1") for name in ours)
-
-
-@contextmanager
-def _private(output: Path) -> Iterator[BinaryIO]:
-    """Open the output for its owner alone; a file that was there is replaced only by a whole one."""
-    if str(output) == "-":
-        yield sys.stdout.buffer
-        return
-    part = output.with_name(f".{output.name}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UsageError(f"-o {output}: cannot be written ({error.strerror})") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writer(file: BinaryIO, kind: str, separator: str, encoding: str) -> Iterator[Writer]:
-    if kind == "parquet":
-        frames: list[pl.DataFrame] = []
-        yield frames.append
-        if not frames:
-            raise LedgerError("this ledger has no rows to export")
-        pl.concat(frames).write_parquet(file)
-    elif kind == "ndjson":
-        yield partial(_write_ndjson, file)
-    else:
-        yield _csv_writer(file, separator, encoding)
-
-
-def _write_ndjson(file: BinaryIO, frame: pl.DataFrame) -> None:
-    file.write(frame.write_ndjson().encode())
-
-
-def _csv_writer(file: BinaryIO, separator: str, encoding: str) -> Writer:
-    written = False
-
-    def write(frame: pl.DataFrame) -> None:
-        nonlocal written
-        flat = frame.with_columns(
-            pl.col(name).struct.json_encode()
-            for name, dtype in frame.schema.items()
-            if isinstance(dtype, pl.Struct)
-        )
-        text = flat.write_csv(include_header=not written, separator=separator)
-        file.write(text.encode(encoding, errors="strict"))
-        written = True
-
-    return write
 
 
 __all__ = ["write_export"]

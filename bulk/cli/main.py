@@ -14,6 +14,7 @@ from bulk.cli.check import check
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.preview import preview
+from bulk.cli.pull import pull
 from bulk.cli.run import run
 from bulk.cli.sandbox import sandbox
 from bulk.cli.schema import schema
@@ -23,7 +24,7 @@ from bulk.errors import BulkError
 UNEXPECTED = 1
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for _command in (run, preview, check, status, export, sandbox, destinations, schema):
+for _command in (run, preview, check, pull, status, export, sandbox, destinations, schema):
     app.command()(_command)
 
 

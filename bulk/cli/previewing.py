@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ import orjson
 import polars as pl
 import typer
 
-from bulk.conversation import ROW, Batch, Request
+from bulk.conversation import ROW, Batch, Request, Response, Wait
 from bulk.job import Job, load_job
+from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
 from bulk.plan.guards import plan_digest
-from bulk.plan.packing import Packer
 from bulk.prepare import open_job_source, prepare
 from bulk.runner.feed import feed
 from bulk.runner.prepass import read_source
@@ -24,6 +24,8 @@ from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
 
 HIDDEN = "***"
+MOST_FORESEEN = 20
+"""Requests of one conversation that are shown."""
 
 
 class Told:
@@ -99,8 +101,7 @@ def show(path: Path, settings: tuple[str, ...], count: int, *, as_json: bool, ma
 
 def _step_facts(plan: Plan, step: StepSetup, job: Job) -> dict[str, Any]:
     records = plan.boards[step.index].sendable
-    fields = frozenset(job.steps[step.index].fields)
-    requests = -(-records // step.batch_size) * step.operation.exchanges(fields, step.terms)
+    requests = _request_count(plan, step, records, frozenset(job.steps[step.index].fields))
     rate = job.destinations[step.destination].rate
     share = 1 - job.destinations[step.destination].reserve
     return {
@@ -111,45 +112,105 @@ def _step_facts(plan: Plan, step: StepSetup, job: Job) -> dict[str, Any]:
         "requests": requests,
         "seconds": round(requests * rate.period / (rate.limit * share), 1) if rate else None,
         "irreversible": step.operation.irreversible,
+        "approval": step.approval,
+        "warning": step.operation.warning,
         "told": {
             f"{status}: {reason}": rows for (status, reason), rows in sorted(plan.reasons[step.index].items())
         },
     }
 
 
+def _request_count(plan: Plan, step: StepSetup, records: int, fields: frozenset[str]) -> int:
+    """Return how many requests a step takes if nothing is split or sent twice."""
+    batching = step.operation.batching
+    if step.batch_size == 1:
+        batches = records
+    elif step.duplicates == "keep_all" or (batching and (batching.max_bytes or batching.group is not None)):
+        batches = sum(1 for _ in _batches(plan, step))
+    else:
+        batches = -(-records // step.batch_size)
+    each = step.operation.exchanges_each(fields, step.terms)
+    return batches * step.operation.exchanges(fields, step.terms) + records * each
+
+
+def _batches(plan: Plan, step: StepSetup) -> Iterator[Batch]:
+    told = plan.boards[step.index].told
+    for batches in feed(plan.setup.source, step.encode, told, step.packer()):
+        yield from batches
+
+
 def _requests(plan: Plan, step: StepSetup, job: Job, count: int, *, mask: bool) -> Iterator[dict[str, Any]]:
-    """Yield the first request of each conversation over the first rows."""
+    """Yield the requests of the conversations over the first rows, as far as they can be foreseen."""
+    step = replace(step, terms=replace(step.terms, seed=first_seed(plan, step)))
     left = count
-    packer = Packer(step.batch_size, keys_repeat=step.duplicates == "keep_all")
-    for batches in (
-        feed(plan.setup.source, step.mapping, plan.boards[step.index].told, packer) if count else ()
-    ):
-        for batch in batches:
-            part = batch.part(0, min(left, len(batch)))
-            yield _shown(step, job, part, mask=mask)
-            left -= len(part)
-            if not left:
+    for batch in _batches(plan, step) if count else ():
+        part = batch.part(0, min(left, len(batch)))
+        yield from (_shown(step, job, part, request, mask=mask) for request in _foreseen(step, part))
+        left -= len(part)
+        if not left:
+            return
+
+
+def first_seed(plan: Plan, step: StepSetup) -> str:
+    """Return the seed of a step in the first pass of a new ledger."""
+    return f"{plan.setup.source.fingerprint()} 1 {step.name}"
+
+
+def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
+    """Yield the first request of a conversation, and those after it that the operation can foresee."""
+    conversation = step.operation.converse(batch, step.terms)
+    suppose = step.operation.suppose
+    reply: Response | None = None
+    for _ in range(MOST_FORESEEN):
+        try:
+            act = conversation.send(reply)
+        except StopIteration:
+            return
+        reply = None
+        if isinstance(act, Request):
+            yield act
+            reply = suppose(act) if suppose else None
+            if reply is None:
                 return
+        elif not isinstance(act, Wait):
+            return
 
 
-def _shown(step: StepSetup, job: Job, batch: Batch, *, mask: bool) -> dict[str, Any]:
-    request = next(step.operation.converse(batch, step.terms))
-    if not isinstance(request, Request):
-        raise TypeError("a conversation must begin with a request to be previewed")
+def _shown(step: StepSetup, job: Job, batch: Batch, request: Request, *, mask: bool) -> dict[str, Any]:
     place = job.destinations[step.destination]
-    hidden = {credential.option: HIDDEN for credential in place.system.credentials}
-    headers = dict(place.system.headers(hidden, place.settings)) | dict(request.headers)
+    headers = masked_headers(place, request.surface) | dict(request.headers)
     if request.body is not None:
-        headers["Content-Type"] = "application/json"
+        headers.setdefault("Content-Type", "application/json")
     body = request.body.decode() if request.body is not None else None
+    url = place.surface_urls[request.surface] if request.surface else place.base_url
     return {
         "step": step.name,
         "rows": batch.rows.tolist(),
         "method": request.method,
-        "url": place.base_url + (masked_path(request.path) if mask else request.path),
+        "url": url + (masked_path(request.path) if mask else request.path),
         "headers": headers,
         "body": masked_body(body) if mask and body else body,
     }
+
+
+def masked_headers(place: Destination, surface: str) -> dict[str, str]:
+    """Return the headers of a surface with everything hidden that depends on a secret."""
+    speaker = place.system.surfaces[surface] if surface else place.system
+
+    def with_secrets(text: str) -> Mapping[str, str]:
+        auth = {one.option: text if one.secret else place.auth[one.option] for one in place.credentials}
+        return speaker.headers(auth, place.settings)
+
+    shown, other = with_secrets(HIDDEN), with_secrets("another")
+    return {
+        name: value if value == other.get(name) else _masked_header(value) for name, value in shown.items()
+    }
+
+
+def _masked_header(value: str) -> str:
+    """Hide a header's value but for a scheme before it, such as ``Bearer``."""
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme}{space}{HIDDEN}" if space else HIDDEN
 
 
 def masked_path(path: str) -> str:
@@ -160,8 +221,11 @@ def masked_path(path: str) -> str:
 
 
 def masked_body(body: str) -> str:
-    """Hide every value of a JSON body."""
-    return orjson.dumps(_masked(orjson.loads(body))).decode()
+    """Hide every value of a JSON body, and of a form."""
+    try:
+        return orjson.dumps(_masked(orjson.loads(body))).decode()
+    except orjson.JSONDecodeError:
+        return re.sub(r"=[^&]*", f"={HIDDEN}", body)
 
 
 def _masked(value: Any) -> Any:
@@ -176,11 +240,12 @@ def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['rows']:,} rows"]
     for step in facts["steps"]:
         seconds = "rate found by trying" if step["seconds"] is None else f"about {step['seconds']:,} s"
-        undone = ", can never be undone" if step["irreversible"] else ""
+        undone = f", {step['approval']}" if step["approval"] else ""
         lines.append(
             f"{step['name']}: {step['records']:,} records in {step['requests']:,} requests, {seconds}"
             f" ({step['operation']} at {step['destination']}{undone})"
         )
+        lines += [f"  {step['warning']}"] if step["warning"] else []
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))

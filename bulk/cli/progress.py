@@ -86,7 +86,8 @@ class Watcher:
             done = board.sendable - board.counts[Status.PENDING]
             seen.append((now, done))
             if self._bars:
-                self._show(step.index, step.name, board.sendable, done, self._facts(step.index, board))
+                name = step.name if len(self._run.lanes) < 2 else f"{step.name} at {step.destination}"  # noqa: PLR2004 - nothing to tell apart
+                self._show(step.index, name, board.sendable, done, self._facts(step.index, board))
 
     def _show(self, index: int, name: str, total: int | None, done: int, facts: str) -> None:
         if self._bars is None:
@@ -120,7 +121,7 @@ class Watcher:
         lane = self._run.lanes.get(self._run.setup.steps[step].destination)
         if lane is None:
             return []
-        return [f"paused by server {lane.pacer.paused_for:,.0f} s"] if lane.pacer.paused_for > 0 else []
+        return [f"paused by server {lane.paused_for:,.0f} s"] if lane.paused_for > 0 else []
 
     def _say(self) -> None:
         """Write one line about every step."""
@@ -129,7 +130,13 @@ class Watcher:
             return
         for step, board in zip(self._run.setup.steps, self._run.ledger.boards, strict=False):
             counts = {status.value: count for status, count in board.counts.items()}
-            self._log.info("progress", step=step.name, **counts, per_second=round(self._rate(step.index), 1))
+            self._log.info(
+                "progress",
+                step=step.name,
+                destination=step.destination,
+                **counts,
+                per_second=round(self._rate(step.index), 1),
+            )
 
 
 def _bars() -> Progress:

@@ -24,9 +24,9 @@ from bulk.job import Job, load_job
 from bulk.ledger import Ledger
 from bulk.prepare import credentials, open_job_source, prepare
 from bulk.runner.accounts import hold_accounts
-from bulk.runner.lane import World
 from bulk.runner.run import Run
 from bulk.runner.setup import Options, Setup
+from bulk.runner.way import World
 from bulk.sandbox.customerly import SANDBOX_TOKEN
 from bulk.sandbox.launcher import running_sandbox
 from bulk.source import Source
@@ -70,14 +70,14 @@ def execute(asked: Asked) -> int:
     with ExitStack() as stack:
         if asked.sandbox:
             job = job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
-        accounts = {name: _account(place, os.environ) for name, place in job.used_destinations.items()}
+        accounts = {name: account(place, os.environ) for name, place in job.used_destinations.items()}
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
         _check_age(job, source, asked)
         setup = prepare(job, source, os.environ, _options(job, asked))
         ledger = Ledger(path)  # only now: a run that could not begin leaves no ledger behind
         stack.callback(ledger.close)
-        code = _runner()(_go(setup, ledger, asked))
+        code = runner()(_go(setup, ledger, asked))
     print_summary(path, code, as_json=asked.json_log)
     return code
 
@@ -90,13 +90,13 @@ def _check_overrides(asked: Asked) -> None:
         raise UsageError("--override needs --reason TEXT; the ledger keeps it")
 
 
-def _account(place: Any, environ: Mapping[str, str]) -> str:
+def account(place: Any, environ: Mapping[str, str]) -> str:
     """Name an account by its address and credentials; the name is only ever used as a hash."""
     secrets = credentials(place, environ)
     return "|".join((place.system.name, place.base_url, *secrets.values()))
 
 
-def _runner() -> Callable[[Any], int]:
+def runner() -> Callable[[Any], int]:
     """Return what runs a coroutine: uvloop where it works."""
     try:
         import uvloop

@@ -1,13 +1,13 @@
 """What a system can do with a record: an operation, how its requests are filled, what it is told."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
 
-from bulk.conversation import Batch, Conversation
+from bulk.conversation import Batch, Conversation, Request, Response
 from bulk.destinations.fields import Field
 
 
@@ -65,6 +65,7 @@ class Operation:
         effect: What it means for the person.
         converse: The conversation that carries it out.
         one_of: Fields of which a record needs at least one.
+        also_one_of: Further fields of which it needs at least one as well.
         batching: None if every request carries one record.
         adds: Whether it adds to a record (events, tags) instead of setting its state.
         repeatable: Whether sending it twice is harmless.
@@ -75,9 +76,13 @@ class Operation:
         item: The record as it is sent, over a frame of ROW and one column for each mapped field, which holds
             its value as JSON text, null where it is left out; None: an object of all fields.
         confirm: The conversation that reads one record back and compares; None if that cannot be done.
-        exchanges: Requests a conversation takes, look-ups and read-backs included, given the mapped fields.
+        exchanges: Requests a conversation takes, read-backs included, given the mapped fields.
+        exchanges_each: Further requests for each record of its batch, such as look-ups.
+        suppose: What the system would answer a request if all goes as people expect, so that a preview can
+            show the request after it; None where the preview ends. Without it the first request is shown.
         options: Frozen dataclass of the step's own options, each with a default; None if there are none.
         tailor: Makes the operation that a step's options ask for; None if options change nothing here.
+        check: Says what is wrong with a step's options, given the names of its fields, in sentences.
         surfaces: Further surfaces it cannot do without.
         fact: Where the facts come from, and how sure they are.
     """
@@ -89,6 +94,7 @@ class Operation:
     converse: Callable[[Batch, Terms], Conversation]
     fact: str
     one_of: tuple[str, ...] = ()
+    also_one_of: tuple[str, ...] = ()
     batching: Batching | None = None
     adds: bool = False
     repeatable: bool = True
@@ -99,8 +105,11 @@ class Operation:
     item: Callable[[Terms], pl.Expr] | None = None
     confirm: Callable[[Batch, Terms], Conversation] | None = None
     exchanges: Callable[[Collection[str], Terms], int] = lambda _fields, _terms: 1
+    exchanges_each: Callable[[Collection[str], Terms], int] = lambda _fields, _terms: 0
+    suppose: Callable[[Request], Response | None] | None = None
     options: type[Any] | None = None
     tailor: Callable[["Operation", Any], "Operation"] | None = None
+    check: Callable[[Any, Collection[str]], Sequence[str]] = lambda _options, _fields: ()
     surfaces: tuple[str, ...] = ()
 
     @property

@@ -18,12 +18,14 @@ class Credential:
         variable: The environment variable that holds it by default; empty if there is none.
         surface: The further surface it opens, which is not used without it; empty for the main one.
         required: Whether the main surface cannot be used without it.
+        secret: Whether it must never show.
     """
 
     option: str
     variable: str
     surface: str = ""
     required: bool = True
+    secret: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,12 @@ class Surface:
     """A further host of a system, with credentials and a rate of its own.
 
     Attributes:
-        base_url: Where it is, given the settings.
+        base_url: Where it is, given the settings and the main surface's base URL.
         rate: Its rate as in a job file, given the settings; None finds it by trying.
         headers: Credentials and settings to request headers.
     """
 
-    base_url: Callable[[Any], str]
+    base_url: Callable[[Any, str], str]
     rate: Callable[[Any], str | None]
     headers: Callable[[Mapping[str, str], Any], Mapping[str, str]]
 
@@ -95,6 +97,7 @@ class System:
         read: What an answer means for the run, where its status alone does not say it; else None.
         probes: Requests that prove credentials, region and roles without changing anything.
         operations: By name.
+        rate: The rate where a job declares none; None finds it by trying.
         preflight: A probe that must find no problem before anything that can never be undone is sent.
         surfaces: Further surfaces by name.
         listings: What can be listed, by name.
@@ -110,6 +113,7 @@ class System:
     read: Callable[[Response], Reading | None]
     probes: Callable[[Place], Sequence[Probe]]
     operations: Mapping[str, Operation]
+    rate: str | None = None
     preflight: Callable[[Place], Probe] | None = None
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     listings: Mapping[str, Listing] = field(default_factory=dict)

@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from bulk.errors import JobError, suggestion
+from bulk.job import model
 from bulk.job.document import Path, parse_document
 from bulk.job.environment import fill
 from bulk.job.mistakes import place_of, sentence
 from bulk.job.model import JobFile
-from bulk.job.resolve import Job, Resolver
+from bulk.job.resolve import Resolver
+from bulk.job.resolved import Destination, Job
 from bulk.job.settings import lay_over
 
 
@@ -47,6 +49,30 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
     if job is None or problems:
         raise _mistakes(problems)
     return job
+
+
+def lone_destination(name: str, environ: Mapping[str, str], settings: Sequence[str] = ()) -> Destination:
+    """Return a destination that no job describes, named like its system.
+
+    Raises:
+        JobError: There is no such system, or the settings have mistakes.
+        UsageError: A setting leads nowhere.
+    """
+    document = parse_document(f"destinations: {{{name}: {{}}}}", "--set")
+    for setting in settings:
+        lay_over(document.value, setting)
+    value, missing = fill(document.value["destinations"].get(name), environ)
+    problems = [document.problem(("destinations", name, *place), message) for place, message in missing]
+    resolver = Resolver(document)
+    try:
+        found = resolver.destination(name, model.Destination.model_validate(value))
+    except ValidationError as error:
+        items = error.errors(include_url=False, include_input=False)
+        placed = ({**item, "loc": ("destinations", name, *item["loc"])} for item in items)
+        raise _mistakes([*problems, *(sentence(document, item) for item in placed)]) from None
+    if found is None or problems or resolver.problems:
+        raise _mistakes([*problems, *resolver.problems])
+    return found
 
 
 def _without(value: Any, places: Sequence[Path]) -> JobFile | None:

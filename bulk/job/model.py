@@ -190,10 +190,10 @@ class Destination(BaseModel):
 
     system: str | None = None
     base_url: str | None = None
-    auth: dict[str, str] = Field(default={}, repr=False)
+    auth: dict[str, str | dict[str, str]] = Field(default={}, repr=False)
     rate: Annotated[
-        Rate | None,
-        BeforeValidator(lambda given: None if given is None else _rate(given)),
+        Rate | Literal["none"] | None,
+        BeforeValidator(lambda given: given if given in {None, "none"} else _rate(given)),
         WithJsonSchema({"type": "string", "examples": ["10/s", "300/min", "30/3s"]}),
     ] = None
     reserve: Share = 0.0
@@ -218,7 +218,12 @@ class Destination(BaseModel):
 
 
 class Step(Part):
-    """One operation applied to every record of the source, at one destination."""
+    """One operation applied to every record of the source, at one destination.
+
+    Keys beyond these are the operation's own options.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, arbitrary_types_allowed=True)
 
     name: Name | None = None
     destination: str
@@ -228,7 +233,13 @@ class Step(Part):
     where: str | None = None
     duplicates: Duplicates | None = None
     opted_out: Literal["exclude", "include", "only"] | None = None
+    resubscribe: bool = False
     fields: dict[str, FieldModel]
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """The operation's own options, not yet checked."""
+        return dict(self.model_extra or {})
 
     @property
     def label(self) -> str:

@@ -1,12 +1,10 @@
 """A job file's names made real: systems, operations, settings, defaults."""
 
 import dataclasses
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bulk.destinations import SYSTEMS
@@ -15,101 +13,9 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
+from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
-from bulk.pacing import Rate
-from bulk.retry import RetryPolicy
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Destination:
-    """An account in one system, with every default filled in; ``auth`` still names the environment.
-
-    ``identity`` is what the digest calls the place: its base URL, or ``sandbox``. ``auth_at`` is where its
-    credentials stand in the job, or would stand, for messages.
-    """
-
-    name: str
-    auth_at: str
-    system: System
-    settings: Any
-    base_url: str
-    identity: str
-    auth: Mapping[str, str] = dataclasses.field(repr=False)
-    rate: Rate | None
-    reserve: float
-    concurrency: int
-    timeout: float
-    drain: float
-    retry: RetryPolicy
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
-    """One operation at one destination, with every default filled in."""
-
-    index: int
-    name: str
-    destination: str
-    operation: Operation
-    batch_size: int
-    nulls: str
-    where: str | None
-    duplicates: str
-    opted_out: str
-    fields: Mapping[str, FieldSpec]
-
-    def facts(self) -> dict[str, Any]:
-        """Return what decides which bytes are sent, as JSON values."""
-        plain = ("name", "destination", "batch_size", "nulls", "where", "duplicates", "opted_out")
-        fields = TypeAdapter(dict[str, FieldSpec]).dump_python(dict(self.fields), mode="json")
-        values = {name: getattr(self, name) for name in plain}
-        return {**values, "operation": self.operation.name, "fields": list(fields.items())}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Job:
-    """A job that can be run, as far as its file alone can tell."""
-
-    name: str
-    folder: FilePath
-    document: Document
-    source: model.Source
-    destinations: Mapping[str, Destination]
-    steps: tuple[Step, ...]
-    guards: model.Guards
-    hashed_keys: bool
-
-    @property
-    def digest(self) -> str:
-        """Fingerprint of everything that decides what is sent, and nothing else."""
-        facts = {
-            "source": self.source.model_dump(mode="json", exclude={"path", "database"}),
-            "query": self.source.database.query if self.source.database else None,
-            "steps": [step.facts() for step in self.steps],
-            "places": {
-                name: (place.system.name, place.identity) for name, place in self.destinations.items()
-            },
-        }
-        return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    @property
-    def used_destinations(self) -> dict[str, Destination]:
-        """The destinations that some step names."""
-        used = {step.destination for step in self.steps}
-        return {name: place for name, place in self.destinations.items() if name in used}
-
-    def at_sandbox(self, urls: Mapping[str, str], token: str) -> "Job":
-        """Return this job pointed at a sandbox: base URLs by system, one token for every credential."""
-        moved = {
-            name: dataclasses.replace(
-                place,
-                base_url=urls[place.system.name],
-                identity="sandbox",
-                auth={credential.option: token for credential in place.system.credentials},
-            )
-            for name, place in self.destinations.items()
-        }
-        return dataclasses.replace(self, destinations=moved)
+from bulk.pacing import Rate, parse_rate
 
 
 class Resolver:
@@ -151,17 +57,21 @@ class Resolver:
             known = ", ".join(SYSTEMS)  # no guess: the nearest name may be another vendor's
             self.complain(path, f'unknown system "{asked}"; known are {known}', at=(*path, "system"))
             return None
-        self._auth(path, system, given)
         url = given.base_url or system.base_url
+        if not url:
+            self.complain(path, f'{system.name} needs a "base_url", such as https://api.example.com/v1')
+        settings = self._settings(path, system, given.extras)
         return Destination(
             name=name,
             auth_at=self.document.place((*path, "auth")),
             system=system,
-            settings=self._settings(path, system, given.extras),
+            settings=settings,
             base_url=url,
             identity=url,
-            auth=given.auth,
-            rate=given.rate,
+            auth=self._auth(path, system, given),
+            rate=_rate(given.rate, system),
+            surface_urls=_surface_urls(system, settings, url),
+            surface_rates=self._surface_rates(path, system, settings),
             reserve=given.reserve,
             concurrency=given.concurrency,
             timeout=given.timeout,
@@ -169,25 +79,41 @@ class Resolver:
             retry=given.retry.policy(),
         )
 
-    def _auth(self, path: Path, system: System, given: model.Destination) -> None:
+    def _auth(self, path: Path, system: System, given: model.Destination) -> dict[str, str]:
         options = [credential.option for credential in system.credentials]
-        for name in given.auth:
+        found = dict(_flat(given.auth))
+        for name in found:
             if name not in options:
                 self.complain((*path, "auth"), f'unknown key "{name}"{suggestion(name, options)}')
+        return found
 
     def _settings(self, path: Path, system: System, extras: Mapping[str, Any]) -> Any:
-        own = [field.name for field in dataclasses.fields(system.settings)]
-        known = [*model.Destination.model_fields, *own]
+        return self._own(path, system.settings, extras, list(model.Destination.model_fields))
+
+    def _own(self, path: Path, kind: type[Any], extras: Mapping[str, Any], known: list[str]) -> Any:
+        """Check the keys that a system or an operation has of its own; None if there are mistakes."""
+        own = [field.name for field in dataclasses.fields(kind)]
         for name in extras:
             if name not in own:
-                self.complain(path, f'unknown key "{name}"{suggestion(name, known)}', at=(*path, name))
+                near = suggestion(name, [*known, *own])
+                self.complain(path, f'unknown key "{name}"{near}', at=(*path, name))
         try:
-            return TypeAdapter(system.settings).validate_python({k: v for k, v in extras.items() if k in own})
+            return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
                 message = str(item["msg"]).removeprefix("Value error, ")
                 self.complain((*path, *item["loc"]), message.replace("Input should be", "expected"))
             return None
+
+    def _surface_rates(self, path: Path, system: System, settings: Any) -> dict[str, Rate | None]:
+        rates: dict[str, Rate | None] = {}
+        for name, surface in system.surfaces.items():
+            written = None if settings is None else surface.rate(settings)
+            try:
+                rates[name] = None if written is None else parse_rate(written)
+            except ValueError as error:
+                self.complain((*path, f"{name}_rate"), str(error))
+        return rates
 
     def step(
         self,
@@ -212,6 +138,11 @@ class Resolver:
             self.complain((*path, "operation"), f'unknown operation "{given.operation}"{near}')
             return None
         fields = given.specs()
+        options = self._options(path, operation, given)
+        if options is not None and operation.tailor is not None:
+            for problem in operation.check(options, fields):
+                self.complain(path, problem)
+            operation = operation.tailor(operation, options)
         self._fields(path, operation, fields)
         return Step(
             index=index,
@@ -224,20 +155,30 @@ class Resolver:
             duplicates=_duplicates(operation, given, file.source),
             opted_out=given.opted_out or ("exclude" if operation.effect is Effect.WRITES else "include"),
             fields=fields,
+            options=options,
+            resubscribe=given.resubscribe,
         )
+
+    def _options(self, path: Path, operation: Operation, given: model.Step) -> Any:
+        """Return the operation's own options as the step has them; None if it has none, or mistakes."""
+        if operation.options is None:
+            self._own(path, _NoOptions, given.extras, list(model.Step.model_fields))
+            return None
+        return self._own(path, operation.options, given.extras, list(model.Step.model_fields))
 
     def _fields(self, path: Path, operation: Operation, fields: Mapping[str, FieldSpec]) -> None:
         known = [field.name for field in operation.fields]
         here: Path = (*path, "fields")
         for name in fields:
-            if name not in known:
+            if known and name not in known:
                 near = suggestion(name, known) or f"; {operation.name} has {', '.join(known)}"
                 self.complain(here, f'unknown field "{name}"{near}', at=(*here, name))
         for field in operation.fields:
             if field.required and field.name not in fields:
                 self.complain(here, f'{operation.name} needs the field "{field.name}"')
-        if operation.one_of and not any(name in fields for name in operation.one_of):
-            self.complain(here, f"{operation.name} needs one of {', '.join(operation.one_of)}")
+        for group in (operation.one_of, operation.also_one_of):
+            if group and not any(name in fields for name in group):
+                self.complain(here, f"{operation.name} needs one of {', '.join(group)}")
 
     def _names_differ(self, steps: list[model.Step]) -> None:
         seen: set[str] = set()
@@ -247,6 +188,33 @@ class Resolver:
                     ("steps", index), f'two steps are called "{step.label}"; give this one a name of its own'
                 )
             seen.add(step.label)
+
+
+@dataclasses.dataclass(frozen=True)
+class _NoOptions:
+    """The options of an operation that has none."""
+
+
+def _flat(auth: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield credentials with dotted names."""
+    for name, value in auth.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _rate(given: Rate | str | None, system: System) -> Rate | None:
+    """Return the rate of a destination: its own, else the system's; ``none`` finds it by trying."""
+    if given is None:
+        return parse_rate(system.rate) if system.rate else None
+    return given if isinstance(given, Rate) else None
+
+
+def _surface_urls(system: System, settings: Any, url: str) -> dict[str, str]:
+    if settings is None:
+        return {}
+    return {name: surface.base_url(settings, url).rstrip("/") for name, surface in system.surfaces.items()}
 
 
 def _batch_size(operation: Operation, asked: int | None) -> int:

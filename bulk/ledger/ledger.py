@@ -115,6 +115,11 @@ class Ledger:
         with translated(self.path):
             return self._connection.execute(sql, values).fetchall()
 
+    @property
+    def seed(self) -> str:
+        """Names the current pass by its source and its number: the same again when it is resumed."""
+        return f"{self.facts.fingerprint} {self.number}"
+
     def settle_fact(self, name: str, value: str) -> None:
         """Write a fact of the whole ledger once; refuse another value for it.
 

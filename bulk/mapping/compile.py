@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from bulk.conversation import ROW
-from bulk.destinations.operation import Operation
+from bulk.destinations.operation import Operation, Terms
 from bulk.mapping.encode import Nulls
+from bulk.mapping.planting import Planting
 from bulk.mapping.problem import Problem
 from bulk.mapping.rules import CompiledRules, Fields, compile_condition
 from bulk.mapping.step import StepMapping
-from bulk.mapping.tree import Branch, Fixed, Node, Planting
+from bulk.mapping.tree import Branch, Fixed, Node
+
+_NO_TERMS = Terms()
 
 
-def compile_step(
+def compile_step(  # noqa: PLR0913 - what a step says beside its fields
     fields: Fields,
     operation: Operation,
     schema: pl.Schema,
@@ -21,10 +24,23 @@ def compile_step(
     *,
     where: str | None = None,
     nulls: Nulls = "omit",
+    terms: Terms = _NO_TERMS,
+    resubscribe: bool = False,
 ) -> StepMapping | list[Problem]:
-    """Compile one step; ``schema`` is that of the source, whose rows the step is given later."""
+    """Compile one step.
+
+    Args:
+        fields: The step's fields, in written order.
+        operation: What it does.
+        schema: The columns of the source, whose rows the step is given later.
+        rules: What belongs to the row.
+        where: The step's own filter.
+        nulls: Whether members without a value are left out or sent as null.
+        terms: What the operation is told beside the fields; the seed comes with the rows.
+        resubscribe: Whether values that re-subscribe somebody are sent.
+    """
     schema = pl.Schema({name: dtype for name, dtype in schema.items() if name != ROW})
-    planting = Planting(schema)
+    planting = Planting(schema, resubscribe=resubscribe)
     planted = [planting.field(name, spec, operation) for name, spec in fields.items()]
     nodes = tuple(node for node in planted if node is not None)
     problems = [*planting.problems, *_unfit(fields, operation), *_crowded(nodes, nulls)]
@@ -45,7 +61,7 @@ def compile_step(
     )
     columns = tuple(name for name in schema if name in used)
     unused = tuple(name for name in schema if name not in used)
-    return StepMapping(operation, nodes, planting.raws, rules, condition, nulls, columns, unused)
+    return StepMapping(operation, nodes, planting.raws, rules, condition, nulls, columns, unused, terms)
 
 
 def _unfit(fields: Fields, operation: Operation) -> Iterator[Problem]:
@@ -53,15 +69,20 @@ def _unfit(fields: Fields, operation: Operation) -> Iterator[Problem]:
     for field in operation.fields:
         if field.required and field.name not in fields:
             yield Problem(("fields",), f'{operation.name} needs the field "{field.name}"')
-    if operation.one_of and not any(name in fields for name in operation.one_of):
-        yield Problem(("fields",), f"{operation.name} needs one of {', '.join(operation.one_of)}")
+    for group in (operation.one_of, operation.also_one_of):
+        if group and not any(name in fields for name in group):
+            yield Problem(("fields",), f"{operation.name} needs one of {', '.join(group)}")
 
 
 def _crowded(nodes: Iterable[Node], nulls: Nulls) -> Iterator[Problem]:
     """Find objects that would have too many members in every record."""
     for node in nodes:
         if isinstance(node, Branch) and node.most is not None:
-            always = sum(nulls == "send" or isinstance(member, Fixed) for member in node.members)
+            always = sum(
+                isinstance(member, Fixed)
+                or (nulls == "send" and not isinstance(member, Branch) and member.nullable)
+                for member in node.members
+            )
             if always > node.most:
                 yield Problem(
                     ("fields", *node.path), f"has {always} members; at most {node.most} are allowed"

@@ -20,7 +20,12 @@ _TRUTH = {"true": True, "yes": True, "y": True, "t": True, "1": True} | {
     "f": False,
     "0": False,
 }
-_DOCUMENTS: dict[Kind | None, str] = {Kind.OBJECT: "a JSON object", Kind.TEXTS: "a JSON list of texts"}
+_DOCUMENTS: dict[Kind | None, str] = {
+    Kind.OBJECT: "a JSON object",
+    Kind.TEXTS: "a JSON list of texts",
+    Kind.LIST: "a JSON list",
+}
+_TRIMMED = frozenset({Kind.EMAIL, Kind.IDENTIFIER, Kind.PHONE, Kind.MOMENT})
 _NOT_FINITE = Refusal("is not a finite number")
 
 
@@ -78,15 +83,21 @@ def _native(dtype: pl.DataType, kind: Kind | None) -> Reading | str:
     if not sendable(dtype):
         return f"its type ({dtype}) cannot be sent as JSON"
     if isinstance(dtype, pl.String):
-        named = kind in {Kind.EMAIL, Kind.IDENTIFIER}
-        return Reading(dtype, trimmed if named else filled, same)
+        return Reading(dtype, trimmed if kind in _TRIMMED else filled, same)
     if dtype.is_float():
         return Reading(dtype, same, finite, (_NOT_FINITE,))
     if dtype.is_temporal():
-        return Reading(pl.String(), same, iso_text(dtype))
+        return _dates(dtype, kind)
     if isinstance(dtype, pl.List):
         return _list_reading(dtype)
     return Reading(dtype, same, same)
+
+
+def _dates(dtype: pl.DataType, kind: Kind | None) -> Reading | str:
+    placed = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    if kind is Kind.MOMENT and not placed:
+        return "its dates have no offset: give `as: iso8601` and `timezone`"
+    return Reading(pl.String(), same, iso_text(dtype))
 
 
 def _list_reading(dtype: pl.List) -> Reading:

@@ -17,7 +17,7 @@ _ISO = (
     r"(?:[Tt ](?P<minute>\d{2}:\d{2})(?::(?P<second>[0-5]\d(?:\.\d{1,9})?))?"
     r" ?(?P<offset>[Zz]|(?P<sign>[+-])(?P<hours>0\d|1[0-4])(?::?(?P<minutes>[0-5]\d))?)?)?$"
 )
-_EPOCH = r"^\d{10}$"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)$"
 _SWAPPABLE = r"^\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}(?:\D|$)"
 _LARGEST_EPOCH = 9_999_999_999
 _OWN_OFFSET = ("%z", "%:z", "%#z", "%+", "%s")
@@ -44,6 +44,11 @@ def iso_text(dtype: pl.DataType) -> Step:
     if isinstance(dtype, pl.Datetime):
         return lambda value: value.dt.strftime(_ISO_OUT.removesuffix("Z"))
     return lambda value: value.dt.to_string("iso")
+
+
+def moment(text: pl.Expr) -> pl.Expr:
+    """Leave text that is a date and time of ISO 8601 with an offset; null if it is another."""
+    return pl.when(text.str.contains(_MOMENT) & _iso_naive(text).is_not_null()).then(text)
 
 
 Instants = tuple[Step, Step, tuple[Refusal, ...]]
@@ -131,6 +136,13 @@ def _iso_local_time(text: pl.Expr) -> pl.Expr:
 
 def _iso_local(text: pl.Expr) -> pl.Expr:
     return _iso_local_time(text).is_not_null()
+
+
+NO_MOMENT = (
+    Refusal("the date has no offset: give `as: iso8601` and `timezone`", _iso_local),
+    Refusal("is not a date and time of the form 2026-01-31T10:00:00Z"),
+)
+"""Why text is no date and time with an offset."""
 
 
 def _iso_instant(text: pl.Expr, zone: str | None) -> pl.Expr:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import orjson
 import polars as pl
 
-from bulk.destinations.fields import Field, Kind
+from bulk.destinations.fields import Kind
 
 _LONG_NUMBER = re.compile(r"\d{16}")
 
@@ -17,20 +17,20 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _compact(text: str) -> tuple[Any, str]:
-    """Read JSON text and write it without spaces; numbers beyond 64 bits keep every digit."""
+def _compact(text: str, change: Callable[[Any], Any] = lambda value: value) -> tuple[Any, str]:
+    """Read JSON text and write it, changed, without spaces; numbers beyond 64 bits keep every digit."""
     if _LONG_NUMBER.search(text) is None:
-        value = orjson.loads(text)
+        value = change(orjson.loads(text))
         return value, orjson.dumps(value).decode()
-    value = json.loads(text, parse_constant=_refuse)
+    value = change(json.loads(text, parse_constant=_refuse))
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     orjson.loads(written)  # lone surrogates and absurd depth are refused here as in short documents
     return value, written
 
 
 def _suits(value: Any, kind: Kind | None) -> bool:
-    if kind is Kind.OBJECT:
-        return isinstance(value, dict)
+    if kind in {Kind.OBJECT, Kind.LIST}:
+        return isinstance(value, dict if kind is Kind.OBJECT else list)
     if kind is Kind.TEXTS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return True
@@ -55,6 +55,22 @@ def compacted(kind: Kind | None) -> Callable[[pl.Expr], pl.Expr]:
     return lambda value: value.map_batches(lambda texts: _each(texts, one, pl.String), return_dtype=pl.String)
 
 
+def changed(change: Callable[[Any], Any]) -> Callable[[pl.Expr], pl.Expr]:
+    """Return the change of JSON texts by their value; null where it leaves nothing."""
+
+    def one(text: str) -> str | None:
+        value, written = _compact(text, change)
+        return None if value is None else written
+
+    return lambda value: value.map_batches(lambda texts: _each(texts, one, pl.String), return_dtype=pl.String)
+
+
+def mentioning(names: Sequence[str]) -> Callable[[pl.Expr], pl.Expr]:
+    """Return a quick test of compact JSON texts: whether any of the names may stand in them."""
+    written = [orjson.dumps(name).decode()[1:-1] for name in names]
+    return lambda text: text.str.contains_any(written)
+
+
 def where(predicate: Callable[[Any], bool]) -> Callable[[pl.Expr], pl.Expr]:
     """Return a test of JSON texts, by their value."""
 
@@ -70,10 +86,3 @@ def texts_of(value: Any) -> list[str]:
     """Return the texts that a limit on length is meant for: itself, a list's, an object's members."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, str)]
-
-
-def misnamed(field: Field, names: Any) -> list[str]:
-    """Return the member names a field does not allow."""
-    if field.member_pattern is None:
-        return []
-    return [name for name in names if re.fullmatch(field.member_pattern, name) is None]

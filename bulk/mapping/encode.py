@@ -1,5 +1,6 @@
 """Final values to JSON text, column by column: members without a value are left out."""
 
+from dataclasses import replace
 from typing import Literal
 
 import orjson
@@ -15,7 +16,7 @@ _NOTHING = "{}"
 def encode(values: pl.DataFrame, nodes: tuple[Node, ...], nulls: Nulls) -> pl.Series:
     """Return each record as one compact JSON object."""
     members = (
-        _member(leaf, nulls, complete=values[leaf.value].null_count() == 0).alias(_column(leaf))
+        _member(leaf, nulls, complete=values[leaf.sent].null_count() == 0).alias(_column(leaf))
         for leaf in leaves(nodes)
     )
     return _braced(values.select(ROW, *members), nodes, nulls)
@@ -25,6 +26,16 @@ def encode_branch(values: pl.DataFrame, branch: Branch, nulls: Nulls) -> pl.Seri
     """Return an object field alone, null where it would be left out."""
     objects = encode(values, branch.members, nulls)
     return objects.set(objects == _NOTHING, None)
+
+
+def field_texts(values: pl.DataFrame, nodes: tuple[Node, ...], nulls: Nulls) -> pl.DataFrame:
+    """Return ROW and each field, named as in the job, as its value's JSON text; null if it is left out."""
+    texts = []
+    for node in nodes:
+        alone = encode(values, (replace(node, name="v"),), nulls)
+        held = alone.set(alone == _NOTHING, None)
+        texts.append(held.str.strip_prefix('{"v":').str.strip_suffix("}").alias(node.path[0]))
+    return pl.DataFrame([values[ROW], *texts])
 
 
 def _braced(members: pl.DataFrame, nodes: tuple[Node, ...], nulls: Nulls) -> pl.Series:
@@ -47,20 +58,21 @@ def _part(node: Node, nulls: Nulls) -> pl.Expr:
     if isinstance(node, Leaf):
         return pl.col(_column(node))
     if isinstance(node, Fixed):
-        left_out = node.value is None and nulls == "omit"
+        left_out = node.value is None and (nulls == "omit" or not node.nullable)
         return pl.lit(None if left_out else f"{_name(node)}:{node.written}", pl.String)
     inner = pl.col(_column(node))
     return pl.concat_str(pl.lit(f"{_name(node)}:"), pl.when(inner != _NOTHING).then(inner))
 
 
 def _member(leaf: Leaf, nulls: Nulls, *, complete: bool) -> pl.Expr:
-    value = pl.col(leaf.value)
+    value = pl.col(leaf.sent)
+    send_nulls = nulls == "send" and leaf.nullable
     if leaf.read.json:
-        text = value.fill_null("null") if nulls == "send" else value
+        text = value.fill_null("null") if send_nulls else value
         return pl.concat_str(pl.lit(f"{_name(leaf)}:"), text)
-    alone = pl.struct(value.alias(leaf.path[-1])).struct.json_encode()
+    alone = pl.struct(value.alias(leaf.name)).struct.json_encode()
     bare = alone.str.strip_prefix("{").str.strip_suffix("}")
-    return bare if complete or nulls == "send" else pl.when(value.is_not_null()).then(bare)
+    return bare if complete or send_nulls else pl.when(value.is_not_null()).then(bare)
 
 
 def _column(node: Leaf | Branch) -> str:
@@ -68,4 +80,4 @@ def _column(node: Leaf | Branch) -> str:
 
 
 def _name(node: Node) -> str:
-    return orjson.dumps(node.path[-1]).decode()
+    return orjson.dumps(node.name).decode()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from bulk.conversation import ROW
 from bulk.destinations.operation import Operation
 from bulk.mapping.tree import Branch, Leaf, Node
 
@@ -22,13 +23,10 @@ class Fault:
 
 def first_fault(frame: pl.DataFrame, faults: Sequence[Fault]) -> pl.DataFrame:
     """Return ``reason`` and ``message`` of each row, null where there is no fault."""
-    if not faults:
-        return frame.select(pl.lit(None, pl.String).alias("reason"), pl.lit(None, pl.String).alias("message"))
-    found = frame.select(
-        pl.coalesce(
-            pl.when(fault.applies).then(pl.lit(number, pl.UInt32)) for number, fault in enumerate(faults)
-        ).alias("found")
-    ).to_series()
+    numbered = [pl.when(fault.applies).then(pl.lit(number, pl.UInt32)) for number, fault in enumerate(faults)]
+    nothing = pl.lit(None, pl.UInt32)
+    # ROW keeps the height of the frame where every fault is a constant.
+    found = frame.select(ROW, pl.coalesce([*numbered, nothing]).alias("found"))["found"]
     return pl.DataFrame(
         {
             "reason": pl.Series([fault.reason for fault in faults], dtype=pl.String).gather(found),
@@ -44,10 +42,10 @@ def field_faults(nodes: Sequence[Node], operation: Operation, failed: Mapping[st
         field = operation.field(node.path[0])
         if field is not None and field.required:
             yield Fault(~node.present(), "missing_field", f"no {field.name}")
-    naming = [node.present() for node in nodes if node.path[0] in operation.one_of]
-    if naming:
-        needed = ", ".join(operation.one_of)
-        yield Fault(~pl.any_horizontal(naming), "missing_field", f"needs one of {needed}")
+    for group in (operation.one_of, operation.also_one_of):
+        given = [node.present() for node in nodes if node.path[0] in group]
+        if given:
+            yield Fault(~pl.any_horizontal(given), "missing_field", f"needs one of {', '.join(group)}")
 
 
 def _node_faults(node: Node, failed: Mapping[str, str]) -> Iterator[Fault]:
@@ -56,9 +54,18 @@ def _node_faults(node: Node, failed: Mapping[str, str]) -> Iterator[Fault]:
     elif isinstance(node, Branch):
         for member in node.members:
             yield from _node_faults(member, failed)
-        if node.most is not None and len(node.members) > node.most:
-            count = pl.sum_horizontal(member.present().cast(pl.UInt32) for member in node.members)
-            yield Fault(count > node.most, "too_many", f"{_named(node)}: has more than {node.most} members")
+        yield from _branch_faults(node)
+
+
+def _branch_faults(branch: Branch) -> Iterator[Fault]:
+    for member in branch.members:
+        if member.path[-1] in branch.needed:
+            why = f"{_named(branch)}: no {member.path[-1]}"
+            yield Fault(branch.present() & ~member.present(), "missing_field", why)
+    if branch.most is not None and len(branch.members) > branch.most:
+        count = pl.sum_horizontal(member.present().cast(pl.UInt32) for member in branch.members)
+        why = f"{_named(branch)}: has more than {branch.most} members"
+        yield Fault(count > branch.most, "too_many", why)
 
 
 def _leaf_faults(leaf: Leaf, failed: Mapping[str, str]) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """What belongs to a row rather than to a step: its key, whether it is wanted, whether it opted out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import polars as pl
@@ -10,7 +10,7 @@ from bulk.destinations.fields import Kind
 from bulk.destinations.operation import Operation
 from bulk.mapping.convert import reading_of
 from bulk.mapping.expression import check_expression
-from bulk.mapping.kinds import fitted
+from bulk.mapping.kinds import dialled, fitted
 from bulk.mapping.names import source_column, unknown
 from bulk.mapping.problem import Problem
 from bulk.mapping.reading import Reading
@@ -20,6 +20,7 @@ Fields = Mapping[str, FieldSpec]
 Path = tuple[str | int, ...]
 Lower = Literal["always", "never", "addresses"]
 
+_ADDRESS = "email"  # where an operation takes any field
 _NAMING = (("phone",), ("user_id", "id", "externalId"), ("cio_id",))
 
 
@@ -40,14 +41,24 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """How keys are read, and when they are brought to lower case: always, never, or where they hold an @."""
+    """How keys are read and compared.
+
+    Attributes:
+        raw: Over source columns, where they come from.
+        read: How raw values become keys.
+        lower: When they are brought to lower case: always, never, or where they hold an @.
+        phone: Whether they are phone numbers, of which the digits count.
+    """
 
     raw: pl.Expr
     read: Reading
     lower: Lower
+    phone: bool = False
 
     def normalised(self, value: pl.Expr) -> pl.Expr:
         """Bring keys to the form they are compared in; values are trimmed already."""
+        if self.phone:
+            return pl.coalesce(dialled(value), value)
         if self.lower == "never":
             return value
         small = value.str.to_lowercase()
@@ -132,16 +143,23 @@ def _default_key(first: tuple[Fields, Operation] | None, schema: pl.Schema) -> K
     name = _naming_field(fields, operation)
     if name is None:
         return None
-    field = operation.field(name)
-    email = field is not None and field.kind is Kind.EMAIL
+    kind = _kinds(operation).get(name)
     spec = cast("Column | Expression", fields[name])
-    key = _key(spec, schema, Kind.EMAIL, "always") if email else _key(spec, schema, Kind.IDENTIFIER, "never")
-    return None if isinstance(key, list) else key
+    if kind is Kind.EMAIL:
+        key = _key(spec, schema, kind, "always")
+    else:
+        key = _key(spec, schema, Kind.IDENTIFIER, "never")
+    return None if isinstance(key, list) else replace(key, phone=kind is Kind.PHONE)
+
+
+def _kinds(operation: Operation) -> dict[str, Kind]:
+    """Return the kinds of its fields; one that takes any field has none but this to tell an address by."""
+    return {field.name: field.kind for field in operation.fields} or {_ADDRESS: Kind.EMAIL}
 
 
 def _naming_field(fields: Fields, operation: Operation) -> str | None:
     read = [name for name, spec in fields.items() if isinstance(spec, (Column, Expression))]
-    kinds = {field.name: field.kind for field in operation.fields}
+    kinds = _kinds(operation)
     emails = tuple(name for name in read if kinds.get(name) is Kind.EMAIL)
     groups = (emails, *_NAMING)
     return next((name for group in groups for name in group if name in read), None)

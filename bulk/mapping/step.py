@@ -1,22 +1,24 @@
 """A compiled step: judges the rows of a chunk, and turns those that are to be sent into records."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from bulk.conversation import KEY, RECORD, ROW
 from bulk.destinations.fields import Kind
-from bulk.destinations.operation import Operation
-from bulk.mapping.encode import Nulls, encode, encode_branch
+from bulk.destinations.operation import Operation, Terms
+from bulk.mapping.encode import Nulls, encode, encode_branch, field_texts
 from bulk.mapping.evaluate import evaluate
 from bulk.mapping.faults import RAISED, Fault, field_faults, first_fault
 from bulk.mapping.reading import same
 from bulk.mapping.rules import CompiledRules
+from bulk.mapping.sizes import most_bytes
 from bulk.mapping.tree import Branch, Fixed, Node, leaves
 
 _SOURCE_WHERE, _STEP_WHERE, _OPTED_OUT, _RAW_KEY = "source_where", "step_where", "opted_out", "raw_key"
 _CLEANED_KEY = "cleaned_key"
+_NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class StepMapping:
         nulls: Whether members without a value are left out or sent as null.
         columns: Source columns that are used, by fields or rules.
         unused: Source columns that are not.
+        terms: What the operation is told beside the record.
     """
 
     operation: Operation
@@ -42,6 +45,7 @@ class StepMapping:
     nulls: Nulls
     columns: tuple[str, ...]
     unused: tuple[str, ...]
+    terms: Terms = _NO_TERMS
 
     def judge(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Say of each row what its key is, whether it opted out, and why it is not to be sent, if so.
@@ -60,11 +64,11 @@ class StepMapping:
         opted_out = (
             pl.lit(value=False) if self.rules.opted_out is None else pl.col(_OPTED_OUT).fill_null(value=False)
         )
-        told = values.select(ROW, self._key(), opted_out.alias("opted_out"))
-        return told.hstack(first_fault(values, faults))
+        key_and_consent = values.select(ROW, self._key(), opted_out.alias("opted_out"))
+        return key_and_consent.hstack(self._sized(values, first_fault(values, faults)))
 
-    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Turn rows that ``judge`` found sendable into records.
+    def encode(self, frame: pl.DataFrame, seed: str = "") -> pl.DataFrame:
+        """Turn rows that ``judge`` found sendable into records; ``seed`` names this step of this pass.
 
         Returns:
             ROW, KEY, RECORD and the fields that the operation keeps, in the order of the frame.
@@ -72,8 +76,36 @@ class StepMapping:
         values, failed = self._values(frame, {**self.raws, **self._raw_key()})
         if failed:
             raise ValueError("rows that cannot be mapped were given to be encoded")
-        record = encode(values, self.nodes, self.nulls).alias(RECORD)
+        record = self._records(values, seed).alias(RECORD)
         return values.select(ROW, self._key(), record, *self._kept(values))
+
+    def _records(self, values: pl.DataFrame, seed: str) -> pl.Series:
+        """Return each record as it is sent: an object of all fields, or what the operation makes of them."""
+        if self.operation.item is None:
+            return encode(values, self.nodes, self.nulls)
+        texts = field_texts(values, self.nodes, self.nulls)
+        missing = [field.name for field in self.operation.fields if field.name not in texts.columns]
+        complete = texts.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+        item = self.operation.item(replace(self.terms, seed=seed))
+        return complete.select(ROW, item.alias(RECORD)).to_series(1)  # ROW keeps the height
+
+    def _sized(self, values: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+        """Reject what would be too long to send; only rows that may be so are encoded to find out."""
+        batching = self.operation.batching
+        limit = None if batching is None else batching.item_bytes
+        if limit is None:
+            return told
+        suspect = values.select(ROW, most_bytes(self.nodes).alias("most"))["most"] > limit
+        suspects = values.filter(suspect & told["reason"].is_null())
+        if suspects.is_empty():
+            return told
+        large = suspects[ROW].filter(self._records(suspects, "").str.len_bytes() > limit)
+        too_long = values[ROW].is_in(large.implode())
+        message = f"is longer than {limit} bytes as it is sent"
+        return told.with_columns(
+            pl.when(too_long).then(pl.lit("too_long")).otherwise("reason").alias("reason"),
+            pl.when(too_long).then(pl.lit(message)).otherwise("message").alias("message"),
+        )
 
     def _conditions(self) -> dict[str, pl.Expr]:
         given = {_SOURCE_WHERE: self.rules.where, _STEP_WHERE: self.where, _OPTED_OUT: self.rules.opted_out}
@@ -91,7 +123,11 @@ class StepMapping:
         marks = [mask.alias(failed[name]) for name, mask in evaluated.failed.items()]
         conditions = [name for name in self._conditions() if name in expressions]
         values = evaluated.values.select(ROW, *conditions, *self._cleaned(), *marks)
-        return values.with_columns(self._converted()), failed
+        values = values.with_columns(self._converted())
+        held_back = [
+            leaf.permit(pl.col(leaf.value)).alias(leaf.sent) for leaf in leaves(self.nodes) if leaf.permit
+        ]
+        return values.with_columns(held_back) if held_back else values, failed
 
     def _cleaned(self) -> Iterator[pl.Expr]:
         for leaf in leaves(self.nodes):
@@ -127,16 +163,19 @@ class StepMapping:
             yield self._kept_value(values, nodes.get(name)).alias(name)
 
     def _kept_value(self, values: pl.DataFrame, node: Node | None) -> pl.Series | pl.Expr:
-        """Return a field's values as a column: objects as JSON text, lists as lists."""
+        """Return a field as a column: objects and lists of anything as JSON text, texts in a list as one."""
         if node is None:
             return pl.lit(None, pl.String)
+        field = self.operation.field(node.path[0])
+        kind = None if field is None else field.kind
+        if kind is Kind.LIST:
+            return field_texts(values, (node,), self.nulls).to_series(1)
         if isinstance(node, Branch):
             return encode_branch(values, node, self.nulls)
         if isinstance(node, Fixed):
             return _constant(node)
-        field = self.operation.field(node.path[0])
-        listed = node.read.json and field is not None and field.kind is Kind.TEXTS
-        return pl.col(node.value).str.json_decode(pl.List(pl.String)) if listed else pl.col(node.value)
+        listed = node.read.json and kind is Kind.TEXTS
+        return pl.col(node.sent).str.json_decode(pl.List(pl.String)) if listed else pl.col(node.sent)
 
 
 def _constant(node: Fixed) -> pl.Expr:

@@ -7,25 +7,52 @@ START = 5.0
 UNLIMITED = 2000.0
 """From this rate on, holding back costs more than it is worth."""
 _INTERVAL = 1.0
-"""Seconds after which the rate is looked at again."""
+"""Seconds after which the rate is looked at again, unless the server counts long windows."""
 _LOWEST = 0.2
 _BUSY = 0.85
 """Share of the rate that must have been used before it is raised: only then was it the bottleneck."""
-_FALL = 0.9
-_SETTLED_FALL = 0.96
 _AGREE = 0.06
 """Two ceilings that differ by no more than this share are one."""
-_STEP = 0.02
-_SMALLEST_STEP = 0.001
+_LOWEST_START = 0.5
+_HIGHEST_START = 0.9
+"""Shares of a newly found ceiling between which to go on; where in between says what went well before."""
+_APPROACH = 1 / 3
+"""Share of the way to the ceiling that is gone at a time: a limit that was overestimated is met early."""
+_NEAR = 0.97
+_SETTLED_FALL = 0.98
+_BLOCKS = 100.0
+"""A known ceiling is touched again after so many times what the last touch cost, so that it costs little, and"""
+_TURNS = 250.0
+"""after so many requests at the least, so that refusals stay rare."""
+_FEWEST_LOOKS = 20.0
+_MOST_LOOKS = 120.0
+_GROWTH = 1.5
+_ROUGH_GROWTH = 1.15
+"""How steps grow, look by look, beyond a ceiling, and near one that is known roughly only."""
 _LARGEST_STEP = 0.05
-_LONG_PAUSE = 5.0
+_ABOVE = 1.02
+"""From this multiple of the ceiling on it has risen, and is looked for with longer and longer steps."""
+_FAR_ABOVE = 1.25
+_SOON = 5.0
+"""Seconds within which a second fall shows that the first was not deep enough."""
+_LONG_BLOCK = 3.0
+"""Seconds of refusals from which on the server is taken to count windows longer than that."""
+_LOOKS = 10
+"""How often the rate is looked at while such a window passes."""
 _SHORTEST_HOLD = 0.05
-_COUNTABLE = 30
+_LONGEST_HOLD = 8.0
+_HELD_TURNS = 1.5
+"""How many requests are left out when one was refused, so that there is room for the next."""
+_PATIENCE = 5.0
+"""Seconds after which a trial request that is not answered is no longer waited for."""
+_COUNTABLE = 12
 _LONGEST_MEASURE = 20.0
 
 
 class Governor:
     """A rate that doubles until the first refusal, falls to what was achieved, and then climbs gently.
+
+    From a refusal until a request sent after it is accepted, all hold still but for single trials.
 
     Args:
         now: Seconds on the caller's clock.
@@ -36,33 +63,52 @@ class Governor:
     def __init__(self, now: float, start: float = START, most: float = float("inf")) -> None:
         self.rate = min(start, most)
         self._most = most
-        self._ceiling = None if most == float("inf") else most
-        self._step = _STEP
+        self._ceiling: float | None = None
+        self._proved = 0.0
+        self._step = 0.0
+        self._growth = 1.0
+        self._interval = _INTERVAL
         self._looked = now
-        self._cut = now
-        self._fell = now - _INTERVAL
-        self._hold = 0.0
-        self._resumed = now
         self._sent = 0
         self._refused = False
+        self._fell = now - _SOON
+        self._cut = now
+        self._blocked: float | None = None
+        self._cost = 0.0
+        self._hold = 0.0
+        self._tried: float | None = None
+        self._resumed = now
         self._accepted: deque[float] = deque()
-        self._accepted_since_fall = 0
+        self._cycle = now
+        self._accepted_in_cycle = 0
+
+    def limit_to(self, most: float) -> None:
+        """Never go beyond ``most`` from now on."""
+        self._most = most
+        self.rate = min(self.rate, most)
 
     def sent(self, now: float) -> None:
         """Count a request that was let through."""
         self._sent += 1
-        if now - self._looked >= _INTERVAL:
+        if self._blocked is not None:
+            self._tried = now
+        if now - self._looked >= self._interval:
             self._look(now)
 
-    def accepted(self, now: float) -> None:
+    def next_turn(self, now: float) -> float:
+        """Return the time from which one may be sent, spacing left aside: while refused, one at a time."""
+        return now if self._blocked is None or self._tried is None else self._tried + _PATIENCE
+
+    def accepted(self, sent: float, now: float) -> None:
         """Count an answer that was not a refusal."""
         self._accepted.append(now)
-        self._accepted_since_fall += 1
-        self._hold = 0.0
+        self._accepted_in_cycle += 1
         self._forget(now)
+        if self._blocked is not None and sent >= self._cut:
+            self._recover(now, now - self._blocked)
 
     def refused(self, sent: float, now: float, pause: float = 0.0) -> float:
-        """Fall, unless the request was sent before the last fall; return for how long all should hold still.
+        """Fall, unless the request was sent before the last refusal; return for how long all hold still.
 
         Args:
             sent: When the refused request was sent.
@@ -71,33 +117,29 @@ class Governor:
         """
         self._refused = True
         if sent < self._cut:
-            return 0.0
-        self._cut = now
-        if now - self._fell < _INTERVAL:
+            return pause
+        self._cut, self._tried = now, None
+        if self._blocked is None:
+            self._blocked = now
+            self._fall(now)
+            self._hold = min(max(_SHORTEST_HOLD, _HELD_TURNS / self.rate), _INTERVAL)
+        else:
             # Still the same window that is used up: wait for the next, and think no worse of the rate.
-            self._hold = min(max(self._hold * 2, _SHORTEST_HOLD), _INTERVAL)
-            return self._hold
-        achieved = self._achieved(now)
-        if pause >= _LONG_PAUSE:
-            # The server counts long windows: what it takes in short ones says nothing.
-            achieved = min(achieved, self._accepted_since_fall / (now - self._fell + pause))
-        self._fall(min(achieved, self.rate))
-        self._fell = now
-        self._accepted_since_fall = 0
-        return self._hold
+            self._hold = min(self._hold * 2, _LONGEST_HOLD)
+        return max(self._hold, pause)
 
     def resumes(self, then: float) -> None:
         """Take note that nothing will be sent before then."""
         self._resumed = then
 
-    def _measured(self) -> float:
-        """Return over how many seconds to count: enough of them to have something to count."""
-        return min(max(_INTERVAL, _COUNTABLE / self.rate), _LONGEST_MEASURE)
-
     def _forget(self, now: float) -> None:
         oldest = now - self._measured()
         while self._accepted and self._accepted[0] <= oldest:
             self._accepted.popleft()
+
+    def _measured(self) -> float:
+        """Return over how many seconds to count: enough of them to have something to count."""
+        return min(max(_INTERVAL, _COUNTABLE / self.rate), _LONGEST_MEASURE)
 
     def _achieved(self, now: float) -> float:
         """Return how many a second were accepted lately, pauses left aside."""
@@ -105,26 +147,70 @@ class Governor:
         active = min(max(now - self._resumed, _INTERVAL / 4), self._measured())
         return len(self._accepted) / active
 
-    def _fall(self, achieved: float) -> None:
+    def _fall(self, now: float) -> None:
+        soon = now - self._fell < _SOON
+        self._fell = now
+        if not soon and self._proved >= self.rate * (1 - _AGREE):
+            self._settle_at(self._proved)
+            return
+        achieved = min(self._achieved(now), self.rate)
         if not achieved:  # nothing at all is accepted: says nothing about the ceiling
             self.rate = max(_LOWEST, self.rate / 2)
+        elif self._is_ceiling(achieved):
+            self._settle_at(achieved)
+        else:
+            self._approach(achieved)
+
+    def _is_ceiling(self, rate: float) -> bool:
+        return self._ceiling is not None and abs(rate - self._ceiling) <= _AGREE * self._ceiling
+
+    def _approach(self, ceiling: float) -> None:
+        """Start below a ceiling that was found roughly."""
+        self._settle_at(ceiling)
+        self._growth = _ROUGH_GROWTH
+        start = min(max(self._proved, ceiling * _LOWEST_START), ceiling * _HIGHEST_START)
+        self._proved = min(self._proved, start)
+        self.rate = max(_LOWEST, start + (ceiling - start) * _APPROACH)
+
+    def _settle_at(self, ceiling: float) -> None:
+        """Stay just below a ceiling that is well known, and touch it now and then."""
+        self._ceiling, self._growth = ceiling, 1.0
+        self.rate = max(_LOWEST, ceiling * _SETTLED_FALL)
+        looks = max(_BLOCKS * self._cost, _TURNS / self.rate) / self._interval
+        self._step = (1 - _SETTLED_FALL) / min(max(looks, _FEWEST_LOOKS), _MOST_LOOKS)
+
+    def _recover(self, now: float, blocked_for: float) -> None:
+        """Go on after a refusal; a long one tells what the server takes in a long window."""
+        self._blocked = self._tried = None
+        self._resumed = now
+        self._cost = min(blocked_for, _LONG_BLOCK)
+        if blocked_for < _LONG_BLOCK:
             return
-        settled = self._ceiling is not None and abs(achieved - self._ceiling) <= _AGREE * self._ceiling
-        self._step = max(_SMALLEST_STEP, self._step / 4) if settled else _STEP
-        self._ceiling = achieved
-        self.rate = max(_LOWEST, achieved * (_SETTLED_FALL if settled else _FALL))
+        self._interval = max(self._interval, blocked_for / _LOOKS)
+        mean = self._accepted_in_cycle / (now - self._cycle)
+        self._cycle, self._accepted_in_cycle = now, 0
+        if mean < self.rate or self._is_ceiling(mean):
+            self._settle_at(mean)
+            self._growth = _ROUGH_GROWTH
+            self._proved = 0.0
 
     def _look(self, now: float) -> None:
         """Raise the rate if it was used up and nothing was refused."""
-        busy = self._sent >= _BUSY * self.rate * (now - self._looked)
+        # Of few requests one more or less is a matter of when one looks.
+        busy = self._sent + 1 >= _BUSY * self.rate * (now - self._looked)
         if busy and not self._refused:
+            self._proved = self.rate
             self.rate = min(self._most, self._raised())
         self._looked, self._sent, self._refused = now, 0, False
 
     def _raised(self) -> float:
-        if self._ceiling is None or self.rate < self._ceiling / 2:
+        ceiling = self._ceiling
+        if ceiling is None or self.rate < ceiling * _LOWEST_START:
             return self.rate * 2
-        if self.rate > self._ceiling:
-            # It has risen since: look for the new one with longer and longer steps.
-            self._step = min(self._step * 1.5, _LARGEST_STEP)
-        return self.rate + self._ceiling * self._step
+        if self.rate < ceiling * _NEAR:
+            return self.rate + (ceiling - self.rate) * _APPROACH
+        if self.rate > ceiling * _FAR_ABOVE:
+            self._ceiling = self.rate
+        growth = _GROWTH if self.rate > ceiling * _ABOVE else self._growth
+        self._step = min(self._step * growth, _LARGEST_STEP)
+        return self.rate + ceiling * self._step

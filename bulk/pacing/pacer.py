@@ -7,35 +7,32 @@ from typing import Self
 
 from aiolimiter import AsyncLimiter
 
-from bulk.pacing.budget import Budget, read_budget
+from bulk.pacing.budget import read_budget
 from bulk.pacing.governor import START, UNLIMITED, Governor
 from bulk.pacing.rate import Rate
+from bulk.pacing.shared import Advice, Shared
 from bulk.pacing.window import Stamp, Window, allowance
 
 _SLACK = 0.010
 """Seconds a wake-up may be late and still be made up for; also the size of the largest burst."""
-_NOTABLE = 0.01
+_NOTABLE = 0.005
 """Share by which the rate must change before the spacing does."""
-_ROUNDED = 2.0
-"""Resets this near, in seconds, are mostly rounding."""
-_SHORT_WINDOW = 5.0
-_UNTOLD_RESET = 1.0
-"""Seconds to wait when a budget is used up and nobody says until when."""
 
 
 class Slot:
     """The right to send one request, from entering the context to leaving it."""
 
-    __slots__ = ("_pacer", "granted", "sent", "stamp")
+    __slots__ = ("_pacer", "granted", "sent", "stamps", "windows")
 
     def __init__(self, pacer: "Pacer") -> None:
         self._pacer = pacer
-        self.stamp: Stamp | None = None
         self.granted = 0.0
+        self.windows: tuple[Window, ...] = ()
+        self.stamps: tuple[Stamp, ...] = ()
         self.sent: float | None = None
 
     async def __aenter__(self) -> Self:
-        self.granted = await self._pacer._take_turn()  # noqa: SLF001 - a slot is the pacer's other half
+        await self._pacer._take_turn(self)  # noqa: SLF001 - a slot is the pacer's other half
         return self
 
     async def __aexit__(
@@ -61,14 +58,21 @@ class Pacer:
         reserve: Share of the declared rate, or of the budget told by headers, that is left to others.
         quiet_for: Seconds since the last known request of a former run. If that may still count, the
             former run is taken to have sent at the full rate until now. None: there was none.
+        period: Seconds over which the server counts a budget that its headers tell of, if they do not
+            say when it is renewed. Such a budget is then used as if it had been declared.
     """
 
     def __init__(
-        self, rate: Rate | None, concurrency: int, reserve: float = 0.0, quiet_for: float | None = None
+        self,
+        rate: Rate | None,
+        concurrency: int,
+        reserve: float = 0.0,
+        quiet_for: float | None = None,
+        *,
+        period: float | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._concurrency = concurrency
-        self._reserve = reserve
         now = self._loop.time()
         self.in_flight = 0
         self.paused_until = now
@@ -77,28 +81,30 @@ class Pacer:
         self._waker: asyncio.Future[None] | None = None
         self._cap = float("inf")
         self._cap_until = now
-        self._longest_reset = 0.0
-        self._window: Window | None = None
+        self._shared = Shared(reserve, period, declared=rate is not None)
+        self._even: Rate | None = None
+        self._windows: tuple[Window, ...] = ()
+        self._most = float("inf")
         self._governor = Governor(now, START)
         if rate is not None:
             self._declare(rate.without(reserve), quiet_for, now)
+        self._declared = self._windows, self._most
         self._limiter_rate = self.rate
         self._limiter = _limiter(self._limiter_rate)
         self._token = False
 
     def _declare(self, rate: Rate, quiet_for: float | None, now: float) -> None:
-        self._window = Window(rate)
-        length = rate.period + allowance(rate.period)
-        most = rate.limit / length
-        self._governor = Governor(now, start=most, most=most)
-        if quiet_for is not None and quiet_for < length:
-            self._window.assume_used(now, 1 / most)
+        window, self._most = Window(rate), _most(rate)
+        self._windows = (window,)
+        self._governor = Governor(now, start=self._most, most=self._most)
+        if quiet_for is not None and quiet_for < rate.limit / self._most:
+            window.assume_used(now, 1 / self._most, rate.limit)
 
     @property
     def rate(self) -> float:
         """Requests per second allowed now; infinite if nothing holds them back."""
         own = self._governor.rate
-        if own >= UNLIMITED and self._window is None:
+        if own >= UNLIMITED and not self._windows:
             own = float("inf")
         return min(own, self._cap) if self._loop.time() < self._cap_until else own
 
@@ -138,40 +144,38 @@ class Pacer:
         """
         now = self._loop.time()
         if refused:
-            asked = max(asked or 0.0, self._governor.refused(slot.granted, now, asked or 0.0))
+            asked = self._governor.refused(slot.granted, now, asked or 0.0)
         else:
-            self._governor.accepted(now)
+            self._governor.accepted(slot.granted, now)
         if asked:
             self.pause(asked)
+        self._changed()
         budget = read_budget(headers, now_unix)
         if budget is not None:
-            self._heed(budget, now)
+            used = (budget.limit or 0.0) - budget.remaining
+            self._heed(self._shared.heed(budget, now), used, now)
 
-    def _heed(self, budget: Budget, now: float) -> None:
-        """Spread what is left over the time until there is more."""
-        limit = (budget.limit or 0.0) * (1 - self._reserve)
-        left = budget.remaining - (budget.limit or 0.0) * self._reserve
-        reset = budget.reset
-        if reset is None:
-            if left <= 0:
-                self.pause(_UNTOLD_RESET)
-            return
-        self._longest_reset = max(self._longest_reset, reset)
-        if reset <= _ROUNDED and self._window is not None:
-            return  # within the declared rate, the last request of a short budget is ours to use
-        if limit and self._longest_reset <= _SHORT_WINDOW:
-            window = max(1.0, self._longest_reset)
-            self._hold_to(limit / (window + allowance(window)), now + window + 1)
-        elif left <= 0:
-            self.pause(reset)
-        else:
-            self._hold_to(left / max(reset, 1.0), now + max(reset, 1.0))
+    def _heed(self, advice: Advice, used: float, now: float) -> None:
+        if advice.pause:
+            self.pause(advice.pause)
+        if advice.until > now:
+            self._cap, self._cap_until = advice.most, advice.until
+        if advice.even is not None and advice.even != self._even:
+            self._keep_to(advice.even, used, now)
 
-    def _hold_to(self, rate: float, until: float) -> None:
-        self._cap, self._cap_until = rate, until
+    def _keep_to(self, rate: Rate, used: float, now: float) -> None:
+        """Keep to a rate that headers tell, beside the declared one; so much of it may be ours already."""
+        windows, declared = self._declared
+        window, most = Window(rate), _most(rate)
+        window.assume_used(now, 1 / most, min(rate.limit, max(0, int(used)) + self.in_flight))
+        first = self._even is None
+        self._even, self._windows, self._most = rate, (*windows, window), min(most, declared)
+        if first and not windows:
+            self._governor = Governor(now, start=self._most, most=self._most)
+        self._governor.limit_to(self._most)
 
-    async def _take_turn(self) -> float:
-        """Wait until one request may go, and count it; return the time."""
+    async def _take_turn(self, slot: Slot) -> None:
+        """Wait until one request may go, and count it."""
         async with self._line:
             while True:
                 now = self._loop.time()
@@ -183,18 +187,19 @@ class Pacer:
             self._token = False
             self.in_flight += 1
             self._governor.sent(now)
-            if self._window is not None:
-                self._window.let_through()
-            return now
+            slot.granted, slot.windows = now, self._windows
+            for window in slot.windows:
+                window.let_through()
 
     def _due(self, now: float) -> float:
         """Return the time before which no request may go, spacing left aside; infinite if nobody knows."""
         if self.in_flight >= self._concurrency:
             return float("inf")
-        if self._window is None:
-            return self.paused_until
-        room = self._window.next_room(now)
-        return float("inf") if room is None else max(room, self.paused_until)
+        due = max(self.paused_until, self._governor.next_turn(now))
+        for window in self._windows:
+            room = window.next_room(now)
+            due = float("inf") if room is None else max(due, room)
+        return due
 
     async def _spaced(self) -> bool:
         """Wait for the next place in the even spacing; return whether nothing can have changed meanwhile."""
@@ -226,20 +231,24 @@ class Pacer:
     def _sent(self, slot: Slot) -> None:
         if slot.sent is None:
             slot.sent = self._loop.time()
-            if self._window is not None:
-                slot.stamp = self._window.sent(slot.sent)
+            slot.stamps = tuple(window.sent(slot.sent) for window in slot.windows)
             self._changed()
 
     def _leave(self, slot: Slot) -> None:
         self._sent(slot)
-        if self._window is not None and slot.stamp is not None:
-            self._window.answered(slot.stamp, self._loop.time())
+        for window, stamp in zip(slot.windows, slot.stamps, strict=True):
+            window.answered(stamp, self._loop.time())
         self.in_flight -= 1
         self._changed()
 
     def _changed(self) -> None:
         if self._waker is not None:
             _wake(self._waker)
+
+
+def _most(rate: Rate) -> float:
+    """Return how many a second may be sent if they are spread evenly."""
+    return rate.limit / (rate.period + allowance(rate.period))
 
 
 def _limiter(rate: float) -> AsyncLimiter:

@@ -78,7 +78,7 @@ class Window:
         late = now - stamp.sent > self._allowance
         self._slow += (late - self._slow) * _LEARNING
 
-    def assume_used(self, now: float, spacing: float) -> None:
-        """Assume that somebody paced alike has been sending up to this moment."""
-        for back in range(self._rate.limit - 1, -1, -1):
+    def assume_used(self, now: float, spacing: float, count: int) -> None:
+        """Assume that somebody paced alike has been sending so many up to this moment."""
+        for back in range(count - 1, -1, -1):
             self._stamps.append(Stamp(now - back * spacing, now - back * spacing + self._allowance))

@@ -1,70 +1,147 @@
 """Batches: always the same ones from the same records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulk.conversation import Batch, Records, halves
+from bulk.conversation import RECORD, ROW, Batch, Records, halves
 from bulk.plan.keys import key_hashes
 
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+WINDOW = 10_000
+"""Records that are put in order of their groups together."""
+_GROUP = "group"
 
 
 class Packer:
-    """Cuts the records a step sends into batches: always the same ones from the same records."""
+    """Cuts the records a step sends into batches: always the same ones from the same records.
 
-    def __init__(self, size: int, *, keys_repeat: bool) -> None:
+    A batch ends when it holds ``size`` records, before its records and the commas between them would be
+    longer than ``max_bytes`` (a record that alone is longer stands alone), and before a key it holds
+    already. With ``group``, text over the frame of records, a batch holds records of one group only: within
+    each window of so many records, counted from the first, records are put in another order, in which those
+    of one key keep theirs.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        keys_repeat: bool,
+        max_bytes: int | None = None,
+        group: pl.Expr | None = None,
+    ) -> None:
         self._size = size
         self._keys_repeat = keys_repeat
+        self._max_bytes = max_bytes
+        self._group = group
         self._left: pl.DataFrame | None = None
 
     def add(self, frame: pl.DataFrame) -> Iterator[Batch]:
         """Take the next records (ROW, KEY, RECORD, …); yield the batches that are complete."""
         together = frame if self._left is None else pl.concat([self._left, frame], rechunk=True)
-        records = Records(together)
+        if self._group is not None:
+            whole = together.height // WINDOW * WINDOW
+            self._left = together[whole:]
+            for window in together[:whole].iter_slices(WINDOW):
+                yield from _cut(*self._regrouped(window, self._group))
+            return
         ends = self._ends(together)
-        start = 0
-        for stop in ends[:-1]:
-            yield Batch(records, start, stop)
-            start = stop
-        self._left = together[start:]
+        self._left = together[ends[-2] if len(ends) > 1 else 0 :]
+        yield from _cut(together, ends[:-1])
 
     def end(self) -> Iterator[Batch]:
         """Yield what is left."""
-        if self._left is not None and self._left.height:
-            records = Records(self._left)
-            start = 0
-            for stop in self._ends(self._left):
-                yield Batch(records, start, stop)
-                start = stop
-        self._left = None
+        left, self._left = self._left, None
+        if left is None or left.is_empty():
+            return
+        if self._group is not None:
+            yield from _cut(*self._regrouped(left, self._group))
+        else:
+            yield from _cut(left, self._ends(left))
+
+    def _regrouped(self, window: pl.DataFrame, group: pl.Expr) -> tuple[pl.DataFrame, list[int]]:
+        """Sort a window by group, beginning with the first record of each key, then the second of each."""
+        groups = window.select(ROW, group.rank("dense").fill_null(0).alias(_GROUP))[_GROUP].to_numpy()
+        levels = _occurrences(key_hashes(window))
+        order = np.lexsort((groups, levels))
+        apart = (np.diff(groups[order]) != 0) | (np.diff(levels[order]) != 0)
+        edges = np.append(np.flatnonzero(apart) + 1, window.height)
+        furthest = edges[np.searchsorted(edges, np.arange(window.height), side="right")]
+        ordered = window[order]
+        return ordered, self._greedy(np.minimum(furthest, self._furthest_by_bytes(ordered)))
 
     def _ends(self, frame: pl.DataFrame) -> list[int]:
         """Return where batches end; the last may be incomplete."""
         count = frame.height
-        if not self._keys_repeat:
+        if self._max_bytes is None and not self._keys_repeat:
             return [*range(self._size, count, self._size), count]
-        earlier = _earlier_occurrence(frame)
+        furthest = self._furthest_by_bytes(frame)
+        if self._keys_repeat:
+            furthest = np.minimum(furthest, _next_repeat(frame))
+        return self._greedy(furthest) or [0]
+
+    def _furthest_by_bytes(self, frame: pl.DataFrame) -> Index:
+        """Return for each record where a batch that begins with it must end at the latest."""
+        count = frame.height
+        if self._max_bytes is None:
+            return np.full(count, count, dtype=np.int64)
+        lengths = frame[RECORD].str.len_bytes().to_numpy().astype(np.int64) + 1  # with a comma each
+        total = np.concatenate(([0], np.cumsum(lengths)))
+        fitting = np.searchsorted(total, total[:-1] + self._max_bytes + 1, side="right") - 1
+        return np.maximum(fitting, np.arange(1, count + 1))
+
+    def _greedy(self, furthest: Index) -> list[int]:
+        """Return where batches end, each as long as it may be."""
+        limits = furthest.tolist()
         ends: list[int] = []
         start = 0
-        while start < count:
-            window = earlier[start : start + self._size] >= start
-            start += int(np.argmax(window)) if window.any() else min(self._size, count - start)
+        while start < len(limits):
+            start = min(start + self._size, limits[start])
             ends.append(start)
-        return ends or [0]
+        return ends
 
 
-def _earlier_occurrence(frame: pl.DataFrame) -> Index:
+def _cut(frame: pl.DataFrame, ends: Sequence[int]) -> Iterator[Batch]:
+    """Yield the batches that end at these places."""
+    records = Records(frame)
+    for start, stop in pairwise((0, *ends)):
+        yield Batch(records, start, stop)
+
+
+def _earlier_occurrence(hashes: Hashes) -> Index:
     """Return per record the position of the record before it with the same key, or -1."""
-    hashes = key_hashes(frame)
     order = np.argsort(hashes, kind="stable")
     same = hashes[order[1:]] == hashes[order[:-1]]
-    earlier = np.full(frame.height, -1, dtype=np.int64)
+    earlier = np.full(hashes.size, -1, dtype=np.int64)
     earlier[order[1:][same]] = order[:-1][same]
     return earlier
+
+
+def _next_repeat(frame: pl.DataFrame) -> Index:
+    """Return for each record where a batch that begins with it comes to a key it holds already."""
+    earlier = _earlier_occurrence(key_hashes(frame))
+    repeats = np.full(earlier.size + 1, earlier.size, dtype=np.int64)
+    again = np.flatnonzero(earlier >= 0)
+    np.minimum.at(repeats, earlier[again], again)
+    return np.minimum.accumulate(repeats[::-1])[::-1][:-1]
+
+
+def _occurrences(hashes: Hashes) -> Index:
+    """Return for each record how many before it have the same key."""
+    order = np.argsort(hashes, kind="stable")
+    grouped = hashes[order]
+    first = np.concatenate(([True], grouped[1:] != grouped[:-1]))
+    starts = np.flatnonzero(first)
+    counted = np.empty(hashes.size, dtype=np.int64)
+    counted[order] = np.arange(hashes.size) - starts[np.cumsum(first) - 1]
+    return counted
 
 
 def wanted_parts(batch: Batch, wanted: Mask) -> Iterator[Batch]:

@@ -12,11 +12,11 @@ from bulk.plan.packing import Packer
 from bulk.source import Source
 
 
-class Encoder(Protocol):
-    """The part of a step's mapping that sending needs."""
+class Encode(Protocol):
+    """Turns source rows that are to be sent into records."""
 
-    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return ROW, KEY, RECORD and the fields the operation keeps, for source rows that are to be sent."""
+    def __call__(self, frame: pl.DataFrame, /) -> pl.DataFrame:
+        """Return ROW, KEY, RECORD and the fields the operation keeps."""
 
 
 def check_unchanged(source: Source) -> None:
@@ -28,7 +28,7 @@ def check_unchanged(source: Source) -> None:
         )
 
 
-def feed(source: Source, encoder: Encoder, told: Mask, packer: Packer) -> Iterator[list[Batch]]:
+def feed(source: Source, encode: Encode, told: Mask, packer: Packer) -> Iterator[list[Batch]]:
     """Yield the batches of each chunk: every row that was not told otherwise, in source order.
 
     Raises:
@@ -39,5 +39,5 @@ def feed(source: Source, encoder: Encoder, told: Mask, packer: Packer) -> Iterat
         rows = chunk.frame[ROW].to_numpy()
         frame = chunk.frame.filter(pl.Series(~told[rows - 1]))
         if frame.height:
-            yield list(packer.add(encoder.encode(frame)))
+            yield list(packer.add(encode(frame)))
     yield list(packer.end())

@@ -11,7 +11,7 @@ class PlannedStep:
     name: str
     destination: str
     operation: str
-    irreversible: bool
+    approval: str
     records: int
     pending: int
 

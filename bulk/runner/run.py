@@ -8,15 +8,16 @@ from functools import partial
 from bulk.conversation import Status
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Ledger
-from bulk.pacing import Pacer
 from bulk.plan.guards import Limits, plan_digest, refusals
 from bulk.runner.committer import Committer, Work
-from bulk.runner.lane import Lane, World
+from bulk.runner.lane import Lane
+from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
 from bulk.runner.prepass import LedgerSink, choose_pass, read_source
 from bulk.runner.setup import LaneSetup, Options, Setup
 from bulk.runner.steps import LaneSteps
 from bulk.runner.stop import Stop, StoppingError
+from bulk.runner.way import World
 
 SOME_FAILED = 3
 """Exit code of a finished pass in which some records failed, were rejected or are unknown."""
@@ -120,7 +121,7 @@ class Run:
                 step.name,
                 step.destination,
                 step.operation.name,
-                step.operation.irreversible,
+                step.approval,
                 boards[step.index].sendable,
                 boards[step.index].counts[Status.PENDING],
             )
@@ -178,19 +179,10 @@ class Run:
             committer.close()
 
     async def _open(self, lane: LaneSetup, stack: AsyncExitStack) -> Lane:
-        sender = await stack.enter_async_context(lane.open_sender())
         stop = Stop()
         if self._stop.requested:
             stop.request()
-        return Lane(
-            lane.name,
-            sender=sender,
-            read=lane.read,
-            pacer=Pacer(lane.rate, lane.concurrency, lane.reserve, self._quiet_for()),
-            policy=lane.policy,
-            world=self._world,
-            stop=stop,
-        )
+        return await open_lane(lane, stack, stop=stop, world=self._world, quiet_for=self._quiet_for())
 
     def _steps(self, lane: LaneSetup, committer: Committer) -> LaneSteps:
         return LaneSteps(

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from bulk.ledger import Board, Entry
 from bulk.ledger.board import CODE, EARLIER_STEP, Mask, code_set
 from bulk.plan.packing import wanted_parts
 from bulk.runner.conflicts import Conflicts
+from bulk.runner.memories import Memories
 from bulk.runner.stop import Stop, StoppingError
 from bulk.runner.talk import Seen, Talker
 
@@ -22,6 +22,7 @@ ENOUGH_TO_JUDGE = 100
 SPLITS_TO_JUDGE = 3
 _BAD = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN])
 _HELD_BACK = code_set(EARLIER_STEP)
+_PENDING = code_set(CODE[Status.PENDING], EARLIER_STEP)
 _EARLIER = Verdict(Status.SKIPPED, "earlier_step", error_message="an earlier step of this destination failed")
 
 
@@ -60,7 +61,7 @@ class Sending:
         board: Board,
         earlier: list[Board],
         attempted: Mask,
-        memories: Mapping[tuple[int, int], Mapping[str, Any]],
+        memories: Memories,
         bounds: Bounds,
         stop: Stop,
         keys_repeat: bool,
@@ -148,10 +149,24 @@ class Sending:
         wanted = self._board.having(batch.rows, self._wanted)
         if self._earlier:
             wanted &= ~self._hold_back(batch, wanted)
-        for part in wanted_parts(batch, wanted):
+        for part in self._parts(batch, wanted):
             ticket = await self._conflicts.hold(part) if self._conflicts else None
-            await self._queue.put((self._marked(part), ticket))
+            await self._queue.put((part, ticket))
         return bool(wanted.any())
+
+    def _parts(self, batch: Batch, wanted: Mask) -> Iterator[Batch]:
+        """Yield what is wanted of a batch with what former runs left about it.
+
+        What is remembered is of use to pending records only: settled ones that are sent once more begin anew.
+        """
+        if not self._memories:
+            yield from map(self._attempted_or_not, wanted_parts(batch, wanted))
+            return
+        pending = wanted & self._board.having(batch.rows, _PENDING)
+        for part in wanted_parts(batch, pending):
+            memory = self._memories.of(int(part.rows[0]), int(part.rows[-1]))
+            yield replace(self._attempted_or_not(part), memory=memory)
+        yield from map(self._attempted_or_not, wanted_parts(batch, wanted & ~pending))
 
     def _is_untouched(self, records: Records) -> bool:
         """Tell whether no former run, no earlier step and no canary has to do with any of these records.
@@ -165,13 +180,10 @@ class Sending:
             self._untouched = (records, plain and bool(fresh))
         return self._untouched[1]
 
-    def _marked(self, part: Batch) -> Batch:
-        """Add what former runs left about these very rows."""
-        ends = (int(part.rows[0]), int(part.rows[-1]))
-        attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
-        if not attempted and ends not in self._memories:
-            return part
-        return replace(part, attempted=attempted, memory=self._memories.get(ends, {}))
+    def _attempted_or_not(self, part: Batch) -> Batch:
+        """Say whether a former run may have sent any of these records."""
+        attempted = self._attempted[part.rows.astype(np.int64) - 1].any()
+        return replace(part, attempted=True) if attempted else part
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""

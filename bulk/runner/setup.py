@@ -1,18 +1,21 @@
 """What a run is made of: its steps, its destinations, its options."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
+
 from bulk.conversation import Response, Status
 from bulk.destinations.operation import Operation, Terms
-from bulk.destinations.system import Reading
+from bulk.destinations.system import Probe, Reading
 from bulk.ledger import PassFacts
 from bulk.mapping import StepMapping
 from bulk.pacing import Rate
+from bulk.plan.packing import Packer
 from bulk.retry import RetryPolicy
-from bulk.runner.lane import Sender
+from bulk.runner.way import Sender
 from bulk.source import Source
 
 
@@ -29,20 +32,59 @@ class StepSetup:
     batch_size: int
     duplicates: str
     opted_out: str
+    approval: str = ""
+    """Why it needs approval, in words; empty if it needs none."""
+
+    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return source rows that are to be sent as records."""
+        return self.mapping.encode(frame, self.terms.seed)
+
+    def packer(self) -> Packer:
+        """Return what cuts the step's records into batches."""
+        batching = self.operation.batching
+        return Packer(
+            self.batch_size,
+            keys_repeat=self.duplicates == "keep_all",
+            max_bytes=batching.max_bytes if batching else None,
+            group=batching.group if batching else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WaySetup:
+    """One surface of a destination, ready to be sent to.
+
+    Attributes:
+        rate: The declared rate; None finds it by trying.
+        reserve: Share of the rate that is left to others.
+        period: Seconds over which a budget told by headers is counted, if known.
+        concurrency: Requests in flight at the most.
+        open_sender: Opens the connections; called inside the running loop.
+    """
+
+    rate: Rate | None
+    reserve: float
+    period: float | None
+    concurrency: int
+    open_sender: Callable[[], AbstractAsyncContextManager[Sender]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LaneSetup:
-    """One destination, ready to be sent to; ``open_sender`` is called inside the running loop."""
+    """One destination, ready to be sent to.
+
+    Attributes:
+        ways: By surface; the main one is the empty name, and one whose credential is not set is missing.
+        preflight: A probe that must find no problem before anything that can never be undone is sent.
+    """
 
     name: str
     read: Callable[[Response], Reading | None]
-    rate: Rate | None
-    reserve: float
     concurrency: int
     policy: RetryPolicy
     drain: float
-    open_sender: Callable[[], AbstractAsyncContextManager[Sender]] = field(repr=False)
+    ways: Mapping[str, WaySetup]
+    preflight: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True)

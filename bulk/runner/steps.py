@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from bulk.conversation import Batch, Conversation, Request, Settle, Status, Verdict
-from bulk.errors import RefusedError, SourceError
+from bulk.conversation import Batch, Conversation, Lost, Reply, Request, Settle, Status, Verdict, Wait
+from bulk.errors import RefusedError, SourceError, StoppedError
 from bulk.ledger import Entry, Ledger
 from bulk.ledger.board import CODE, Mask, code_set
-from bulk.plan.packing import Packer
 from bulk.runner.committer import Committer, Work
 from bulk.runner.feed import feed
 from bulk.runner.lane import Lane
+from bulk.runner.memories import Memories
 from bulk.runner.people import People
 from bulk.runner.sending import Bounds, Sending
 from bulk.runner.setup import LaneSetup, Setup, StepSetup
@@ -51,13 +51,30 @@ class LaneSteps:
     async def run(self) -> None:
         """Run every step to its end, or until the destination stops."""
         for position, step in enumerate(self.steps):
-            if self.line.stop.requested:
+            if self.line.stop.requested or not await self._cleared(step):
                 return
             await self._run_step(step, self.steps[:position])
             await self.committer.flush()
 
+    async def _cleared(self, step: StepSetup) -> bool:
+        """Before anything that can never be undone: is this the right account? If not, stop."""
+        probe = self.lane.preflight
+        pending = self.ledger.boards[step.index].counts[Status.PENDING]
+        if probe is None or not step.operation.irreversible or not pending:
+            return True
+        try:
+            reply = await self.line.exchange(probe.request, Tries())
+        except StoppingError:
+            return False
+        problem = reply.message if isinstance(reply, Lost) else probe.problem(reply)
+        if problem:
+            self.line.stop.request(StoppedError(f"{self.lane.name}: {problem}; nothing was sent"))
+        return not problem
+
     async def _run_step(self, step: StepSetup, before: list[StepSetup]) -> None:
         boards = self.ledger.boards
+        step = replace(step, terms=replace(step.terms, seed=f"{self.ledger.seed} {step.name}"))
+        memories = Memories(self.ledger.remembered(step.index))
         talker = Talker(
             step=step.index,
             converse=partial(_converse, step),
@@ -72,8 +89,8 @@ class LaneSteps:
             talker,
             board=boards[step.index],
             earlier=[boards[other.index] for other in before],
-            attempted=await self._after_crash(step),
-            memories=self.ledger.remembered(step.index),
+            attempted=await self._after_crash(step, memories),
+            memories=memories,
             bounds=self._bounds(),
             stop=self.line.stop,
             keys_repeat=keys_repeat,
@@ -83,7 +100,7 @@ class LaneSteps:
             after_canary=partial(self._after_canary, step),
         )
         self.line.before_wait = sending.reinforce
-        await sending.run(self._batches(step, Packer(step.batch_size, keys_repeat=keys_repeat)))
+        await sending.run(self._batches(step))
 
     def _bounds(self) -> Bounds:
         options = self.setup.options
@@ -95,21 +112,25 @@ class LaneSteps:
             again=options.again,
         )
 
-    async def _after_crash(self, step: StepSetup) -> Mask:
-        """Find what may have been in flight when a former run ended; what must not be repeated is unknown."""
+    async def _after_crash(self, step: StepSetup, memories: Memories) -> Mask:
+        """Find what may have been in flight when a former run ended.
+
+        What must not be repeated is unknown, unless something is remembered by which it can be continued.
+        """
         attempted = self.ledger.intended(step.index)
         if step.operation.repeatable or not attempted.any():
             return attempted
-        rows = (np.flatnonzero(attempted) + 1).astype(np.uint32)
+        rows = (np.flatnonzero(attempted & ~memories.mask(attempted.size)) + 1).astype(np.uint32)
         for first, last in self.ledger.boards[step.index].runs(rows):
             self.committer.settle(Entry(step.index, first, last, _INTERRUPTED, 1, None, self.unix()))
         await self.committer.flush()
-        return np.zeros_like(attempted)
+        attempted[rows.astype(np.int64) - 1] = False
+        return attempted
 
-    async def _batches(self, step: StepSetup, packer: Packer) -> AsyncIterator[Batch]:
+    async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self.setup.source, step.mapping, told, packer)
+        chunks = feed(self.setup.source, step.encode, told, step.packer())
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
             while (batches := await upcoming) is not None:
@@ -127,7 +148,7 @@ class LaneSteps:
         board = self.ledger.boards[step.index]
         bad = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING])
         faulty = [int(one.rows[0]) for one in canary if board.having(one.rows, bad).any()]
-        differing = [] if faulty else [said for one in canary if (said := await self._differs(step, one))]
+        differing = [] if faulty else await self._differing(step, canary)
         if faulty or differing:
             rows = ", ".join(map(str, faulty[:10]))
             what = f"of the first {len(canary)} records, {len(faulty)} did not go well (rows {rows})"
@@ -140,21 +161,36 @@ class LaneSteps:
             self.line.stop.request(refused)
             raise StoppingError from None
 
+    async def _differing(self, step: StepSetup, canary: list[Batch]) -> list[str]:
+        """Read all canary records back side by side; say what differs."""
+        said = await asyncio.gather(*(self._differs(step, one) for one in canary), return_exceptions=True)
+        for stopped in said:
+            if isinstance(stopped, BaseException):
+                raise stopped
+        return [one for one in said if isinstance(one, str)]
+
     async def _differs(self, step: StepSetup, one: Batch) -> str | None:
         """Read one canary record back; say in what it differs from what was sent, if it does."""
         sent = self.ledger.boards[step.index].having(one.rows, code_set(CODE[Status.SUCCEEDED])).all()
         if step.operation.confirm is None or not sent:
             return None
-        conversation = step.operation.confirm(one, step.terms)
-        act = next(conversation)
-        while isinstance(act, Request):
-            act = conversation.send(await self.line.exchange(act, Tries()))
-        verdict = act.verdicts[0].verdict if isinstance(act, Settle) else _INTERRUPTED
+        verdict = await self._shown(step.operation.confirm(one, step.terms))
         if verdict.status is Status.SUCCEEDED:
             return None
         # Only what our own comparison found is shown; a destination's words may name somebody.
         said = verdict.error_message if verdict.reason == "no_effect" else verdict.reason
         return f"row {int(one.rows[0])} was accepted, but reading it back says: {said}"
+
+    async def _shown(self, conversation: Conversation) -> Verdict:
+        """Carry out a read-back of one record; return what it says."""
+        reply: Reply | None = None
+        while not isinstance(act := conversation.send(reply), Settle):
+            reply = None
+            if isinstance(act, Request):
+                reply = await self.line.exchange(act, Tries())
+            elif isinstance(act, Wait):
+                await self.line.wait(act.seconds)
+        return act.verdicts[0].verdict
 
 
 def _converse(step: StepSetup, batch: Batch) -> Conversation:

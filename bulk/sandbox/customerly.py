@@ -5,36 +5,19 @@ from typing import Any
 
 import orjson
 
+from bulk.sandbox.customerly_answers import Refused, body_of, done, error, page_of, text_of
 from bulk.sandbox.customerly_behaviour import CustomerlyBehaviour
+from bulk.sandbox.customerly_companies import MISSING_USER, Companies
 from bulk.sandbox.customerly_contacts import Contact, Contacts
+from bulk.sandbox.customerly_knowledge import Knowledge
+from bulk.sandbox.customerly_messages import Messages
 from bulk.sandbox.customerly_records import attributes_refusal, refusal
 from bulk.sandbox.exchange import Answer, Asked, Route, Routes, json_answer, not_found
 
 SANDBOX_TOKEN = "sandbox-token"  # noqa: S105 - opens nothing but a sandbox
-LARGEST_PAGE = 100
-USUAL_PAGE = 50
-MISSING = "User doesn't exist"
 NO_TOKEN = "You must provide a valid header Authorization: Bearer <TOKEN>"  # noqa: S105 - made up, or a message
 WRONG_TOKEN = "Access token not found."  # noqa: S105 - made up, or a message
 _LEGACY = "AccessToken: "
-
-
-def error(message: str, status: int) -> Answer:
-    """Answer as Customerly refuses: the code is always 0, only the message tells one refusal from another."""
-    return json_answer({"error": {"message": message, "code": 0}}, status)
-
-
-def done() -> Answer:
-    """Answer as Customerly does when there is nothing to tell."""
-    return json_answer({"data": []})
-
-
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
-    """The whole request is refused with this answer."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.answer = error(message, status)
 
 
 class Customerly:
@@ -47,7 +30,6 @@ class Customerly:
         self.behaviour = behaviour
         self.token = token
         self.max_body = behaviour.max_body
-        self.routes = self._routes()
         self.reset()
 
     def reset(self) -> None:
@@ -55,6 +37,10 @@ class Customerly:
         self.users = Contacts(users=True)
         self.leads = Contacts(users=False)
         self.tags: dict[str, None] = {}
+        self.companies = Companies(self.behaviour, self.users)
+        self.messages = Messages(self.behaviour, self.users, self.leads)
+        self.knowledge = Knowledge(self.behaviour)
+        self.routes = self._routes()
         self._last_id = 0
         self._seen: set[int] = set()
         self._counts = {"records_upserted": 0, "records_refused": 0, "records_repeated": 0}
@@ -76,15 +62,34 @@ class Customerly:
         return error("Request Entity Too Large", 413)
 
     def contents(self, kind: str) -> Iterable[Any] | None:
-        """Return all ``users`` or ``leads``, attributes exactly as received, or all ``tags``."""
-        if kind == "tags":
-            return list(self.tags)
-        contacts = {"users": self.users, "leads": self.leads}.get(kind)
-        return None if contacts is None else self._all(contacts)
+        """Return all of a kind, exactly as received.
+
+        Kinds are ``users``, ``leads``, ``tags``, ``companies``, ``messages``, ``collections``, ``articles``.
+        """
+        kinds: dict[str, Iterable[Any]] = {
+            "users": self._all(self.users),
+            "leads": self._all(self.leads),
+            "tags": list(self.tags),
+            "companies": self.companies,
+            "messages": self.messages,
+            "collections": self.knowledge.collections,
+            "articles": self.knowledge.articles,
+        }
+        return kinds.get(kind)
 
     def counts(self) -> Mapping[str, int]:
         """Return what was done so far, in numbers."""
-        return {"users": len(self.users), "leads": len(self.leads), "tags": len(self.tags), **self._counts}
+        kept = {
+            "users": len(self.users),
+            "leads": len(self.leads),
+            "tags": len(self.tags),
+            "companies": len(self.companies),
+            "messages": len(self.messages),
+            "messages_repeated": self.messages.repeated,
+            "collections": len(self.knowledge.collections.all),
+            "articles": len(self.knowledge.articles.all),
+        }
+        return {**kept, **self._counts}
 
     def _routes(self) -> Routes:
         table = {
@@ -100,9 +105,9 @@ class Customerly:
             ("GET", "/tags"): lambda _: json_answer({"data": list(self.tags)}),
             ("POST", "/tags"): self._tag,
             ("DELETE", "/tags"): self._delete_tag,
-            ("GET", "/accounts/"): lambda _: json_answer(
-                {"data": [{"account_id": 1, "email": "support@example.com"}]}
-            ),
+            **self.companies.handlers(),
+            **self.messages.handlers(),
+            **self.knowledge.handlers(),
         }
         if self.behaviour.unsubscribe_by == "email":
             return Routes({**table, ("POST", "/user/unsubscribe"): self._unsubscribe_email})
@@ -120,7 +125,7 @@ class Customerly:
         return "" if token == self.token else WRONG_TOKEN
 
     def _upsert(self, asked: Asked, contacts: Contacts, envelope: str) -> Answer:
-        records = _body(asked).get(envelope)
+        records = body_of(asked).get(envelope)
         if not isinstance(records, list) or not records:
             raise Refused(f"The parameter {envelope} is required and must be an array.")
         if len(records) > self.behaviour.max_batch:
@@ -176,7 +181,7 @@ class Customerly:
 
     def _existing(self, found: Contact | None) -> Contact:
         if found is None:
-            raise Refused(MISSING, self.behaviour.missing_status)
+            raise Refused(MISSING_USER, self.behaviour.missing_status)
         return found
 
     def _shown(self, contact: Contact) -> dict[str, Any]:
@@ -185,13 +190,15 @@ class Customerly:
     def _one(self, asked: Asked, contacts: Contacts) -> Answer:
         contact = self._found(asked, contacts)
         more: dict[str, list[Any]] = {"user_tags": contact.tags}
-        more |= {name: [] for name in ("user_segments", "user_events", "user_notes", "companies")}
+        more |= {name: [] for name in ("user_segments", "user_events", "user_notes")}
+        more["companies"] = self.companies.of_user(contact.internal_id)
         return json_answer({"data": {**self._shown(contact), **more}})
 
     def _list(self, asked: Asked, contacts: Contacts, envelope: str) -> Answer:
+        number, size = page_of(asked)
         page = contacts.page(
-            _number(asked, "page", 0),
-            min(LARGEST_PAGE, max(1, _number(asked, "per_page", USUAL_PAGE))),
+            number,
+            size,
             asked.query.get("sort", ""),
             descending=asked.query.get("sort_direction") == "desc",
         )
@@ -205,6 +212,7 @@ class Customerly:
         contact = self._found(asked, contacts)
         if contact.email.lower() not in self.behaviour.delete_ignored:
             contacts.remove(contact)
+            self.companies.leave(contact.internal_id)
             lead = self.leads.by_email(contact.email)
             if lead and contacts.users and self.behaviour.delete_user_takes_lead:
                 self.leads.remove(lead)
@@ -216,7 +224,7 @@ class Customerly:
         return self._unsubscribed(find(asked.parameter), asked)
 
     def _unsubscribe_email(self, asked: Asked) -> Answer:
-        email = _body(asked).get("email")
+        email = body_of(asked).get("email")
         if not isinstance(email, str) or not email:
             raise Refused("The parameter email is required.")
         return self._unsubscribed(self.users.by_email(email), asked)
@@ -230,7 +238,7 @@ class Customerly:
 
     def _add_attributes(self, asked: Asked) -> Answer:
         contact = self._existing(self.users.by_user_id(asked.parameter))
-        attributes: Any = _body(asked).get("attributes")
+        attributes: Any = body_of(asked).get("attributes")
         problem = attributes_refusal(attributes, truncate=self.behaviour.long_text == "truncate")
         if problem:
             raise Refused(problem)
@@ -240,8 +248,8 @@ class Customerly:
 
     def _tag(self, asked: Asked) -> Answer:
         """Tag or untag; contacts that are not there are passed over without a word."""
-        body = _body(asked)
-        tag = _tag_name(body)
+        body = body_of(asked)
+        tag = text_of(body, "tag")
         self.tags[tag] = None
         for contact in self._named(body):
             others = [other for other in contact.tags if other != tag]
@@ -249,7 +257,7 @@ class Customerly:
         return done()
 
     def _delete_tag(self, asked: Asked) -> Answer:
-        tag = _tag_name(_body(asked))
+        tag = text_of(body_of(asked), "tag")
         self.tags.pop(tag, None)
         for contact in (*self.users, *self.leads):
             contact.tags = [other for other in contact.tags if other != tag]
@@ -268,25 +276,3 @@ class Customerly:
     def _all(self, contacts: Contacts) -> Iterator[dict[str, Any]]:
         for contact in contacts:
             yield {**contact.shown(numbers_as_text=False), "user_tags": contact.tags}
-
-
-def _body(asked: Asked) -> dict[str, Any]:
-    try:
-        body = orjson.loads(asked.body)
-    except orjson.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refused("The body must be a JSON object.")
-    return body
-
-
-def _number(asked: Asked, name: str, default: int) -> int:
-    text = asked.query.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= len("1000000000") else default
-
-
-def _tag_name(body: Mapping[str, Any]) -> str:
-    tag = body.get("tag")
-    if not isinstance(tag, str) or not tag:
-        raise Refused("The parameter tag is required.")
-    return tag

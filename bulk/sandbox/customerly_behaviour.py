@@ -23,6 +23,7 @@ class CustomerlyBehaviour:
         unsubscribe_ignored: E-mail addresses (lower case) whose unsubscribing answers 200 without effect.
         delete_ignored: E-mail addresses (lower case) whose deletion answers 200 without effect.
         delete_user_takes_lead: Whether deleting a user also deletes the lead of the same address.
+        article_collection_key: Under which name an article that is written names its collection.
     """
 
     max_batch: int = 100
@@ -36,3 +37,4 @@ class CustomerlyBehaviour:
     unsubscribe_ignored: frozenset[str] = frozenset()
     delete_ignored: frozenset[str] = frozenset()
     delete_user_takes_lead: bool = False
+    article_collection_key: str = "knowledge_base_collection_id"

@@ -1,7 +1,9 @@
 """What is asked of a system and what it answers, with no I/O in it."""
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -16,8 +18,9 @@ class Asked:
 
     Attributes:
         query: Decoded parameters; of a repeated one the last. A raw ``+`` has become a space.
-        parameter: The decoded last segment of a path that ends in one.
         now: Seconds since the epoch.
+        parameter: The decoded value of the last parameter in the path.
+        parameters: The decoded values of all parameters in the path, by name.
     """
 
     method: str
@@ -27,6 +30,7 @@ class Asked:
     body: bytes
     now: float
     parameter: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +64,59 @@ Handler = Callable[[Asked], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler and the path template it stands under, with the decoded value of the template's parameter."""
+    """A handler and the path template it stands under, with the decoded values of its parameters."""
 
     template: str
     handler: Handler
-    parameter: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parameter(self) -> str:
+        """The value of the last parameter; empty if there is none."""
+        values = tuple(self.parameters.values())
+        return values[-1] if values else ""
 
 
 class Routes:
-    """Finds the handler of a method and a path; a template may end in one ``{parameter}``."""
+    """Finds the handler of a method and a path.
+
+    A segment of a template may be a ``{parameter}`` or end in one (``/customers/email={address}``); a value
+    is never empty. Where several templates fit, the one with most literal text is meant.
+    """
 
     def __init__(self, table: Mapping[tuple[str, str], Handler]) -> None:
         self._exact = {key: Route(key[1], handler) for key, handler in table.items() if "{" not in key[1]}
-        self._open = {
-            (method, template.rpartition("/")[0]): Route(template, handler)
-            for (method, template), handler in table.items()
-            if "{" in template
-        }
+        self._open: dict[tuple[str, int], list[tuple[re.Pattern[str], Route]]] = defaultdict(list)
+        ordered = sorted(table.items(), key=lambda entry: -len(_PARAMETER.sub("", entry[0][1])))
+        for (method, template), handler in ordered:
+            if "{" in template:
+                known = self._open[method, template.count("/")]
+                known.append((_pattern(template), Route(template, handler)))
 
     def find(self, method: str, path: str) -> Route | None:
         """Return the route of a percent-encoded path, or None."""
-        found = self._exact.get((method, path))
-        if found is not None:
-            return found
-        stem, _, last = path.rpartition("/")
-        found = self._open.get((method, stem)) if last else None
-        return Route(found.template, found.handler, unquote(last)) if found else None
+        exact = self._exact.get((method, path))
+        if exact is not None:
+            return exact
+        for pattern, route in self._open.get((method, path.count("/")), ()):
+            found = pattern.fullmatch(path)
+            if found:
+                values = {name: unquote(value) for name, value in found.groupdict().items()}
+                return replace(route, parameters=values)
+        return None
+
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what a percent-encoded path must match; it is matched before it is decoded."""
+    pieces = _PARAMETER.split(template)  # literal text and names of parameters in turn
+    return re.compile(
+        "".join(
+            f"(?P<{piece}>[^/]+)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)
+        )
+    )
 
 
 class System(Protocol):

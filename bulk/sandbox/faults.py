@@ -31,13 +31,22 @@ _KINDS = tuple(Fault)
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Decides which requests go wrong, by their number alone."""
+    """Decides which requests go wrong, by their number alone.
+
+    Attributes:
+        share: How many of them do, 0 to 1.
+        seed: Which do, and how.
+        down: Whether the whole system is unavailable, whatever the share.
+    """
 
     share: float = 0.0
     seed: int = 0
+    down: bool = False
 
     def strike(self, number: int) -> Fault | None:
         """Return what goes wrong with the request of this number, if anything."""
+        if self.down:
+            return Fault.UNAVAILABLE
         if self.share <= 0:
             return None
         drawn = int.from_bytes(blake2b(f"{self.seed}:{number}".encode(), digest_size=8).digest())

@@ -12,8 +12,13 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 
 from bulk.errors import UsageError
+from bulk.sandbox.customerio_app import App
+from bulk.sandbox.customerio_track import Track
+from bulk.sandbox.customerio_workspace import Workspace
 from bulk.sandbox.customerly import Customerly
-from bulk.sandbox.faults import Faults
+from bulk.sandbox.exchange import System
+from bulk.sandbox.http import Http
+from bulk.sandbox.kustomer import Kustomer
 from bulk.sandbox.options import SandboxOptions, Urls
 from bulk.sandbox.server import CONTROL, Manners, Served, Wire, web_server
 from bulk.sandbox.traffic import Traffic
@@ -25,10 +30,13 @@ BACKLOG = 1024
 @asynccontextmanager
 async def serving(options: SandboxOptions) -> AsyncIterator[Urls]:
     """Run the systems in this event loop."""
-    systems = (Customerly(options.customerly, options.token),)
-    faults = Faults(options.faults, options.seed)
-    served = tuple(Served(system, Traffic(options.limit, faults)) for system in systems)
-    wire = Wire(served, Manners(options.retry_after, options.fault_delay, time.time))
+    systems = _systems(options)
+    served = tuple(
+        Served(system, Traffic(options.limit_of(system.name), options.faults_of(system.name)))
+        for system in systems
+    )
+    manners = Manners(options.retry_after, options.limit_headers, options.fault_delay, time.time)
+    wire = Wire(served, manners)
     runner = web.ServerRunner(web_server(wire), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -36,6 +44,17 @@ async def serving(options: SandboxOptions) -> AsyncIterator[Urls]:
         yield {"control": root + CONTROL} | {system.name: root + system.prefix for system in systems}
     finally:
         await runner.cleanup()
+
+
+def _systems(options: SandboxOptions) -> tuple[System, ...]:
+    workspace = Workspace(options.customerio)
+    return (
+        Customerly(options.customerly, options.token),
+        Track(workspace, options.token),
+        App(workspace, options.token),
+        Kustomer(options.kustomer, options.token),
+        Http(options.http, options.token),
+    )
 
 
 async def _listen(runner: web.ServerRunner, options: SandboxOptions) -> str:

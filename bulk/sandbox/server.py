@@ -1,10 +1,11 @@
 """The sandbox on the wire: one HTTP server, each system under its own prefix, control beside them."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from bulk.sandbox.faults import Fault
 from bulk.sandbox.traffic import Arrival, Logged, Traffic
 
 CONTROL = "/sandbox"
+LimitHeaders = Literal["none", "always", "kustomer"]
 LARGEST_BODY = 64_000_000
 """Bytes that are read at all, to be able to refuse a body as a system does."""
 
@@ -38,11 +40,14 @@ class Manners:
 
     Attributes:
         retry_after: Whether refusals for the rate say when to come back.
+        limit_headers: Whether answers say what is left of the limit: never, always, or as Kustomer does,
+            which tells when it is renewed only once it is exceeded.
         delay: Seconds that a delayed answer is late.
         wall_clock: Seconds since the epoch.
     """
 
     retry_after: bool
+    limit_headers: LimitHeaders
     delay: float
     wall_clock: Callable[[], float]
 
@@ -74,42 +79,55 @@ class Wire:
         route = system.routes.find(request.method, path)
         _log(served, request, body, (arrival, route))
         if arrival.retry_after:
-            return self._counted(served, self._too_many(arrival))
+            return self._answered(served, arrival, self._too_many(arrival))
         if arrival.fault and arrival.fault.before_work:
-            return self._broken(served, request, arrival.fault)
+            return self._broken(served, request, arrival)
         answer = system.too_large() if len(body) > system.max_body else None
         answer = answer or system.answer(self._asked(request, path, body, route), route)
         if arrival.fault:
-            return await self._spoilt(served, request, arrival.fault, answer)
-        return self._counted(served, answer)
+            return await self._spoilt(served, request, arrival, answer)
+        return self._answered(served, arrival, answer)
 
     def _asked(self, request: web.BaseRequest, path: str, body: bytes, route: Route | None) -> Asked:
-        parameter = route.parameter if route else ""
         now = self._manners.wall_clock()
-        return Asked(request.method, path, request.query, request.headers, body, now, parameter)
+        asked = Asked(request.method, path, request.query, request.headers, body, now)
+        if route is None:
+            return asked
+        return replace(asked, parameter=route.parameter, parameters=route.parameters)
 
     def _too_many(self, arrival: Arrival) -> Answer:
         retry_after = (("Retry-After", str(arrival.retry_after)),) if self._manners.retry_after else ()
         return Answer(429, b'{"error":{"message":"Too Many Requests","code":0}}', headers=retry_after)
 
-    def _counted(self, served: Served, answer: Answer) -> web.Response:
+    def _answered(self, served: Served, arrival: Arrival, answer: Answer) -> web.Response:
         served.traffic.answered(answer.status)
-        return _response(answer)
+        return _response(replace(answer, headers=(*self._told(arrival), *answer.headers)))
 
-    def _broken(self, served: Served, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
-        if fault in _FAULT_ANSWERS:
-            return self._counted(served, _FAULT_ANSWERS[fault])
+    def _told(self, arrival: Arrival) -> tuple[tuple[str, str], ...]:
+        """Say what is left of the limit, where the manners want it said."""
+        left, manner = arrival.left, self._manners.limit_headers
+        if left is None or manner == "none":
+            return ()
+        told = (("x-ratelimit-limit", str(left.limit)), ("x-ratelimit-remaining", str(left.remaining)))
+        if manner == "kustomer" and not arrival.retry_after:
+            return told
+        wait = left.more_in if arrival.retry_after else left.renewed_in
+        return (*told, ("x-ratelimit-reset", str(math.ceil(self._manners.wall_clock() + wait))))
+
+    def _broken(self, served: Served, request: web.BaseRequest, arrival: Arrival) -> web.StreamResponse:
+        if arrival.fault in _FAULT_ANSWERS:
+            return self._answered(served, arrival, _FAULT_ANSWERS[arrival.fault])
         return _hung_up(request)
 
     async def _spoilt(
-        self, served: Served, request: web.BaseRequest, fault: Fault, answer: Answer
+        self, served: Served, request: web.BaseRequest, arrival: Arrival, answer: Answer
     ) -> web.StreamResponse:
-        if fault is Fault.TRUNCATED:
+        if arrival.fault is Fault.TRUNCATED:
             return await _truncated(request, answer)
-        if fault is Fault.DELAYED:
+        if arrival.fault is Fault.DELAYED:
             await asyncio.sleep(self._manners.delay)
-            return self._counted(served, answer)
-        return self._broken(served, request, fault)
+            return self._answered(served, arrival, answer)
+        return self._broken(served, request, arrival)
 
     def _control(self, method: str, inside: list[str]) -> Answer:
         match (method, *inside):

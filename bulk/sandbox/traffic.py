@@ -1,12 +1,12 @@
 """What arrived at one system and what became of it: its limit, its faults, its counters and its log."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bulk.sandbox.faults import Fault, Faults
-from bulk.sandbox.window import Limit, Rate
+from bulk.sandbox.window import Left, Limit
 
 LOG_LENGTH = 500_000
 """Requests that the log remembers; older ones are forgotten, the counters are not."""
@@ -20,11 +20,13 @@ class Arrival:
         time: When it arrived, on the server's monotonic clock.
         retry_after: Seconds; not 0 if it is over the limit.
         fault: What goes wrong with it.
+        left: What it leaves of the limit, if there is one.
     """
 
     time: float
     retry_after: int
     fault: Fault | None
+    left: Left | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class Logged:
 class Traffic:
     """The gate every request to one system passes."""
 
-    def __init__(self, rate: Rate | None, faults: Faults) -> None:
-        self._rate = rate
+    def __init__(self, limit: Callable[[], Limit], faults: Faults) -> None:
+        self._new_limit = limit
         self._faults = faults
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; faults begin again with the first request."""
-        self._limit = Limit(self._rate)
+        self._limit = self._new_limit()
         self._number = 0
         self._refused = 0
         self._struck: Counter[str] = Counter()
@@ -60,13 +62,14 @@ class Traffic:
         """Let one request in, or say why not."""
         self._number += 1
         retry_after = self._limit.admit(now)
+        left = self._limit.left(now)
         if retry_after:
             self._refused += 1
-            return Arrival(now, retry_after, None)
+            return Arrival(now, retry_after, None, left)
         fault = self._faults.strike(self._number)
         if fault:
             self._struck[fault.value] += 1
-        return Arrival(now, 0, fault)
+        return Arrival(now, 0, fault, left)
 
     def log(self, request: Logged) -> None:
         """Remember a request."""
@@ -87,6 +90,7 @@ class Traffic:
             "faults": dict(self._struck),
             "routes": dict(self._routes),
             "statuses": {str(status): count for status, count in sorted(self._statuses.items())},
+            "limiter": limit.kind,
             "rate": {"requests": limit.rate.requests, "seconds": limit.rate.seconds} if limit.rate else None,
             "window_seconds": limit.arrived.seconds,
             "max_accepted_in_window": limit.admitted.most,

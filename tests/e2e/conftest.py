@@ -23,4 +23,4 @@ def sandbox(shared_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def shop(tmp_path: Path, sandbox: Sandbox) -> Workshop:
-    return Workshop(tmp_path, sandbox.url)
+    return Workshop(tmp_path, sandbox.urls)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,17 @@ PATIENCE = 60.0
 POLL = 0.002
 """Seconds between two looks at a condition, so that what is waited for gets the processor."""
 Row = dict[str, Any]
+Place = dict[str, Any]
+_BASIC = b64encode(f"sandbox:{SANDBOX_TOKEN}".encode()).decode()
+AUTHORIZATION = {"customerio": f"Basic {_BASIC}"}
+"""How each system lets us in; all others take the token as a bearer."""
+USUAL_PLACE: Mapping[str, Place] = {
+    "customerly": {"rate": "1000/s"},
+    "customerio": {"rate": "1000/s", "app_rate": "1000/s", "lag": "0.5s"},
+    "kustomer": {"rate": "1000/s", "poll_first": 0.05, "poll_longest": 0.2},
+    "http": {"rate": "1000/s"},
+}
+"""What a destination of each system says of itself, beside where it is: a sandbox answers at once."""
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -61,8 +73,8 @@ class Sandbox:
         with urlopen(Request(f"{self.urls['control']}/reset", method="POST")) as answer:
             answer.read()
 
-    def stats(self) -> dict[str, Any]:
-        stats: dict[str, Any] = orjson.loads(self._read("stats"))["customerly"]
+    def stats(self, system: str = "customerly") -> dict[str, Any]:
+        stats: dict[str, Any] = orjson.loads(self._read("stats"))[system]
         return stats
 
     @property
@@ -70,8 +82,40 @@ class Sandbox:
         count: int = self.stats()["requests"]
         return count
 
-    def log(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in self._read("requests").splitlines()]
+    def log(self, system: str = "") -> list[dict[str, Any]]:
+        """Every request, oldest first of each system; or those of one."""
+        entries = [orjson.loads(line) for line in self._read("requests").splitlines()]
+        return [entry for entry in entries if not system or entry["system"] == system]
+
+    def contents(self, system: str, kind: str) -> list[Any]:
+        """All that a system holds of a kind, as it arrived."""
+        return [orjson.loads(line) for line in self._read(f"{system}/{kind}").splitlines()]
+
+    def ask(self, system: str, method: str, path: str, body: Any = None) -> Any:
+        """Ask a system for something, as an account's owner would beside us; return its answer."""
+        headers = {
+            "Authorization": AUTHORIZATION.get(system, f"Bearer {SANDBOX_TOKEN}"),
+            "Content-Type": "application/json",
+        }
+        data = None if body is None else orjson.dumps(body)
+        with urlopen(Request(f"{self.urls[system]}{path}", data, headers, method=method)) as answer:
+            text = answer.read()
+        return orjson.loads(text) if text else None
+
+    def put_people(self, *people: dict[str, Any]) -> None:
+        """Give the Customer.io workspace people: identifiers and attributes of each, in one object."""
+        items = [
+            {"type": "person", "action": "identify", "identifiers": {kind: person[kind]}, "attributes": person}
+            for person in people
+            for kind in [next(name for name in ("id", "email", "phone") if name in person)]
+        ]
+        self.ask("customerio", "POST", "/api/v2/batch", {"batch": items})
+
+    def put_customers(self, *customers: dict[str, Any]) -> list[str]:
+        """Give the Kustomer account customers; return their ids."""
+        return [
+            self.ask("kustomer", "POST", "/customers", customer)["data"]["id"] for customer in customers
+        ]
 
     def targets(self) -> list[tuple[str, str]]:
         """Method and digest of path and query of every request."""
@@ -87,10 +131,7 @@ class Sandbox:
 
     def put(self, kind: str, records: list[dict[str, Any]]) -> None:
         """Give the account contacts before the test begins."""
-        headers = {"Authorization": f"Bearer {SANDBOX_TOKEN}", "Content-Type": "application/json"}
-        body = orjson.dumps({kind: records})
-        with urlopen(Request(f"{self.url}/{kind}", body, headers, method="POST")) as answer:
-            answer.read()
+        self.ask("customerly", "POST", f"/{kind}", {kind: records})
 
 
 @contextmanager
@@ -103,9 +144,9 @@ def sandbox_with(options: SandboxOptions) -> Iterator[Sandbox]:
 class Workshop:
     """A folder with a source, a job and a ledger, and the command at work in it."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, urls: Mapping[str, str]) -> None:
         self.folder = folder
-        self.url = url
+        self.urls = dict(urls)
         self.ledger = folder / "contacts.ledger"
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -113,7 +154,24 @@ class Workshop:
             "PYTHONPATH": str(REPOSITORY),
             "BULK_STATE_DIR": str(folder / "state"),
             "CUSTOMERLY_TOKEN": SANDBOX_TOKEN,
+            "CUSTOMERIO_SITE_ID": "sandbox",
+            "CUSTOMERIO_API_KEY": SANDBOX_TOKEN,
+            "CUSTOMERIO_APP_API_KEY": SANDBOX_TOKEN,
+            "KUSTOMER_API_KEY": SANDBOX_TOKEN,
         }
+
+    @property
+    def url(self) -> str:
+        """Where Customerly is."""
+        return self.urls["customerly"]
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self.urls["customerly"] = url
+
+    def at(self, sandbox: Sandbox) -> None:
+        """Send to another sandbox than the shared one, whatever the system."""
+        self.urls = dict(sandbox.urls)
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -126,21 +184,32 @@ class Workshop:
     def people(self, count: int) -> Path:
         return self.source(f"person{n}@example.com,Person {n}" for n in range(1, count + 1))
 
+    def place(self, system: str, **options: Any) -> Place:
+        """A destination of a system, at the sandbox."""
+        app = {"app_base_url": self.urls["customerio_app"]} if system == "customerio" else {}
+        return {"system": system, "base_url": self.urls[system], **app, **USUAL_PLACE[system], **options}
+
     def job(
         self,
         *steps: dict[str, Any],
         source: dict[str, Any] | None = None,
-        place: dict[str, Any] | None = None,
+        place: Place | None = None,
+        to: str | Mapping[str, Place] = "customerly",
         **keys: Any,
     ) -> Path:
-        """Write a job file (JSON is YAML): by default upsert_user, in batches of 50."""
-        usual = {"fields": {"email": "email", "name": "name"}}
-        named = [{"destination": "customerly", **step} for step in steps or ({"operation": "upsert_user"},)]
+        """Write a job file (JSON is YAML): by default upsert_user at Customerly.
+
+        ``to`` is the system of the only destination, named like it, of which ``place`` says more; or
+        destinations by name, of whose systems each is the one named like it, unless it says otherwise.
+        """
+        given = {to: place or {}} if isinstance(to, str) else to
+        places = {name: self.place(**{"system": name, **options}) for name, options in given.items()}
+        usual = {"destination": next(iter(places)), "fields": {"email": "email", "name": "name"}}
         job = {
             "name": "contacts",
             "source": {"path": "contacts.csv", **(source or {})},
-            "destinations": {"customerly": {"base_url": self.url, "rate": "1000/s", **(place or {})}},
-            "steps": [{**usual, **step} for step in named],
+            "destinations": places,
+            "steps": [{**usual, **step} for step in steps or ({"operation": "upsert_user"},)],
             **keys,
         }
         return self.write("contacts.yaml", orjson.dumps(job, option=orjson.OPT_INDENT_2).decode())

@@ -22,10 +22,10 @@ from bulk.job import load_job
 from bulk.ledger import Ledger
 from bulk.ledger.view import View
 from bulk.prepare import open_job_source, prepare
-from bulk.runner.lane import World
 from bulk.runner.people import Planned
 from bulk.runner.run import Run
 from bulk.runner.setup import Options
+from bulk.runner.way import World
 
 T = TypeVar("T")
 Answer = Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]]

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import orjson
@@ -130,10 +130,46 @@ def test_the_command_tells_people_what_to_set_and_programs_where_it_is() -> None
     assert process.returncode == 0
     setting = f"--set destinations.customerly.base_url={urls['customerly']}"
     assert f"CUSTOMERLY_TOKEN=sandbox-token bulk run JOB {setting}" in told.decode()
+    for name, url in urls.items():
+        assert url in told.decode(), name
+    for variable in (
+        "CUSTOMERIO_SITE_ID",
+        "CUSTOMERIO_API_KEY",
+        "CUSTOMERIO_APP_API_KEY",
+        "KUSTOMER_API_KEY",
+    ):
+        assert f"{variable}=sandbox" in told.decode()
 
 
-def test_the_command_refuses_nonsense_with_a_sentence() -> None:
+def test_the_command_gives_single_systems_limits_and_faults() -> None:
+    program = "import typer; from bulk.cli.sandbox import sandbox; typer.run(sandbox)"
+    given = ["--rate", "9/s", "--rate", "http=5/min", "--faults", "http=1", "--down", "kustomer"]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "--port", "0", *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        urls = announced(process)
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(f"{urls['kustomer']}/users/current")
+        with urlopen(f"{urls['control']}/stats") as answer:
+            stats = orjson.loads(answer.read())
+        process.terminate()
+        process.communicate(timeout=LIMIT_SECONDS)
+    assert stats["customerly"]["rate"] == {"requests": 9, "seconds": 1.0}
+    assert stats["http"]["rate"] == {"requests": 5, "seconds": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--rate", "often"], '"often" is not a rate'),
+        (["--rate", "http=often"], '"often" is not a rate'),
+        (["--faults", "some"], '"some" is not a share'),
+        (["--faults", "2"], "lies between 0 and 1"),
+        (["--down", "htpp"], 'the sandbox has no "htpp"'),
+    ],
+)
+def test_the_command_refuses_nonsense_with_a_sentence(given: list[str], told: str) -> None:
     app = typer.Typer()
     app.command()(sandbox)
-    result = CliRunner().invoke(app, ["--rate", "often"])
-    assert (result.exit_code, '"often" is not a rate' in result.output) == (2, True)
+    result = CliRunner().invoke(app, given)
+    assert (result.exit_code, told in result.output) == (2, True)

@@ -1,29 +1,22 @@
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+import mapped
 import orjson
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mapped import FINE, Fields, converse, named, source
 
-from bulk.conversation import KEY, RECORD, ROW, Batch, Conversation
-from bulk.destinations.fields import Field, Kind
+from bulk.conversation import KEY, RECORD, ROW
+from bulk.destinations.fields import Kind
 from bulk.destinations.operation import Effect, Operation
 from bulk.mapping import CompiledRules, Problem, Rules, StepMapping, compile_rules, compile_step
 from bulk.mapping.encode import Nulls
 from bulk.mapping.spec import Column, Constant, Expression, FieldSpec, Nested, Shaping
-
-
-def converse(_batch: Batch, _settings: Any) -> Conversation:
-    raise NotImplementedError
-
-
-def named(name: str, kind: Kind, **limits: Any) -> Field:
-    return Field(name, kind, about="", fact="", **limits)
-
 
 UPSERT = Operation(
     name="upsert_user",
@@ -54,45 +47,27 @@ REQUIRING = Operation(
     "",
     ("email", "user_id"),
 )
-Fields = Mapping[str, FieldSpec]
 ID = {"user_id": Column("id")}
 
 
-def source(**columns: Any) -> pl.DataFrame:
-    height = len(next(iter(columns.values())))
-    rows = pl.Series(ROW, range(1, height + 1), dtype=pl.UInt32)
-    return pl.DataFrame([rows, *(pl.Series(name, values) for name, values in columns.items())])
-
-
 def step(fields: Fields, frame: pl.DataFrame, rules: Rules | None = None, **options: Any) -> StepMapping:
-    operation = options.pop("operation", UPSERT)
-    compiled = compile_rules(rules or Rules(), frame.schema, first=(fields, operation))
-    assert isinstance(compiled, CompiledRules), compiled
-    mapping = compile_step(fields, operation, frame.schema, compiled, **options)
-    assert isinstance(mapping, StepMapping), mapping
-    return mapping
+    return mapped.step(options.pop("operation", UPSERT), fields, frame, rules, **options)
 
 
 def problems(
     fields: Fields, frame: pl.DataFrame, operation: Operation = UPSERT, **options: Any
 ) -> list[Problem]:
-    found = compile_step(fields, operation, frame.schema, CompiledRules(), **options)
-    assert isinstance(found, list)
-    return found
+    return mapped.problems(operation, fields, frame, **options)
 
 
 def verdicts(fields: Fields, frame: pl.DataFrame, rules: Rules | None = None, **options: Any) -> list[Any]:
-    judged = step(fields, frame, rules, **options).judge(frame)
-    assert judged[ROW].to_list() == frame[ROW].to_list()
-    return list(zip(judged["reason"], judged["message"], strict=True))
+    return mapped.verdicts(options.pop("operation", UPSERT), fields, frame, rules, **options)
 
 
 def records(fields: Fields, frame: pl.DataFrame, **options: Any) -> list[Any]:
-    encoded = step(fields, frame, **options).encode(frame)
-    return [orjson.loads(text) for text in encoded[RECORD]]
+    return mapped.records(options.pop("operation", UPSERT), fields, frame, **options)
 
 
-FINE = (None, None)
 NO_EMAIL = ("bad_value", 'field "email": is not an e-mail address')
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW, Batch, Records, halves
-from bulk.plan.packing import Packer, wanted_parts
+from bulk.plan.packing import WINDOW, Packer, wanted_parts
 
 
 def records(keys: Sequence[str | None], rows: Sequence[int] | None = None) -> pl.DataFrame:
@@ -99,6 +99,130 @@ def test_a_packer_that_has_ended_begins_anew() -> None:
     assert [batch.rows.tolist() for batch in (*packer.add(records(["a"])), *packer.end())] == [[1]]
 
     assert list(packer.end()) == []
+
+
+Packed = list[list[tuple[int, str | None, str | None]]]
+LETTERS = st.sampled_from(["a", "b", "c", "d", None])
+RECORDS = st.lists(st.tuples(LETTERS, st.sampled_from(["x", "y", None]), st.integers(1, 9)), max_size=40)
+
+
+def grouped(drawn: Sequence[tuple[str | None, str | None, int]]) -> pl.DataFrame:
+    """Return records of drawn keys, groups and lengths."""
+    return records([key for key, _, _ in drawn]).with_columns(
+        pl.Series("list", [group for _, group, _ in drawn], dtype=pl.String),
+        pl.Series(RECORD, ["7" * length for _, _, length in drawn], dtype=pl.String),
+    )
+
+
+def packed(packer: Packer, frame: pl.DataFrame, cuts: Iterable[int] = ()) -> Packed:
+    """Pack records that come in chunks; tell each batch as its rows, keys and groups."""
+    edges = [0, *sorted(cut for cut in cuts if cut <= frame.height), frame.height]
+    batches = [batch for start, stop in pairwise(edges) for batch in packer.add(frame[start:stop])]
+    batches += packer.end()
+    return [
+        list(zip(batch.rows.tolist(), batch.column(KEY), batch.column("list"), strict=True))
+        for batch in batches
+    ]
+
+
+def slow_pack_bytes(drawn: Sequence[tuple[str | None, str | None, int]], size: int, most: int) -> list[int]:
+    """Return how many records each batch gets when they are packed one after the other."""
+    counts: list[int] = []
+    held: set[str] = set()
+    room = 0
+    for key, _, length in drawn:
+        room -= length + 1
+        if not counts or counts[-1] == size or room < 0 or key in held:
+            counts.append(0)
+            held = set()
+            room = most - length
+        counts[-1] += 1
+        held |= {key} if key is not None else set()
+    return counts
+
+
+@settings(deadline=None)
+@given(RECORDS, st.integers(1, 8), st.integers(1, 30), CUTS)
+def test_a_batch_ends_before_its_records_and_commas_are_too_long(
+    drawn: list[tuple[str | None, str | None, int]], size: int, most: int, cuts: list[int]
+) -> None:
+    packer = Packer(size, keys_repeat=True, max_bytes=most)
+
+    batches = packed(packer, grouped(drawn), cuts)
+
+    assert [len(batch) for batch in batches] == slow_pack_bytes(drawn, size, most)
+    assert [row for batch in batches for row, _, _ in batch] == list(range(1, len(drawn) + 1))
+
+
+def test_bytes_are_counted_in_utf_8_with_the_commas_between_records() -> None:
+    frame = records([None] * 4).with_columns(pl.Series(RECORD, ["é", "é", "é", "éé"]), list=pl.lit(None))
+
+    batches = packed(Packer(9, keys_repeat=False, max_bytes=5), frame)
+
+    assert [[row for row, _, _ in batch] for batch in batches] == [[1, 2], [3], [4]]
+
+
+def test_a_record_that_is_longer_than_a_request_may_be_stands_alone() -> None:
+    frame = records([None] * 3).with_columns(pl.Series(RECORD, ["1", "22222", "3"]), list=pl.lit(None))
+
+    batches = packed(Packer(9, keys_repeat=False, max_bytes=3), frame)
+
+    assert [[row for row, _, _ in batch] for batch in batches] == [[1], [2], [3]]
+
+
+@settings(deadline=None, max_examples=200)
+@given(RECORDS, st.integers(1, 8), st.integers(1, 30), st.integers(1, 12), st.data())
+def test_regrouped_batches_are_alike_ascending_and_keep_the_order_of_each_key(
+    drawn: list[tuple[str | None, str | None, int]], size: int, most: int, window: int, data: st.DataObject
+) -> None:
+    frame = grouped(drawn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bulk.plan.packing.WINDOW", window)
+        batches = packed(Packer(size, keys_repeat=True, max_bytes=most, group=pl.col("list")), frame)
+        again = packed(
+            Packer(size, keys_repeat=True, max_bytes=most, group=pl.col("list")), frame, data.draw(CUTS)
+        )
+
+    assert again == batches
+    sent = [row for batch in batches for row, _, _ in batch]
+    assert sorted(sent) == list(range(1, len(drawn) + 1))
+    for batch in batches:
+        rows, keys, groups = zip(*batch, strict=True)
+        known = [key for key in keys if key is not None]
+        assert list(rows) == sorted(rows)
+        assert len(set(known)) == len(known)
+        assert len(set(groups)) == 1
+        assert len(batch) <= size
+        assert len(batch) == 1 or sum(drawn[row - 1][2] + 1 for row in rows) - 1 <= most
+    for key in "abcd":
+        own = [row for batch in batches for row, other, _ in batch if other == key]
+        assert own == sorted(own)
+    assert [(row - 1) // window for row in sent] == sorted((row - 1) // window for row in sent)
+
+
+def test_records_of_a_group_are_brought_together_across_others() -> None:
+    frame = records(["a", "b", "c", "d", "a"]).with_columns(list=pl.Series(["x", None, "x", "y", "x"]))
+
+    batches = packed(Packer(9, keys_repeat=True, group=pl.col("list")), frame)
+
+    assert [[row for row, _, _ in batch] for batch in batches] == [[2], [1, 3], [4], [5]]
+
+
+def test_a_group_that_is_the_same_for_all_regroups_nothing() -> None:
+    frame = records(["a", "b", "c"]).with_columns(list=pl.lit(None))
+
+    batches = packed(Packer(2, keys_repeat=False, group=pl.lit("same")), frame)
+
+    assert [[row for row, _, _ in batch] for batch in batches] == [[1, 2], [3]]
+
+
+def test_a_window_is_given_away_as_soon_as_it_is_full() -> None:
+    packer = Packer(WINDOW, keys_repeat=False, group=pl.lit("same"))
+    first, second = records([None] * (WINDOW - 1)), records([None] * 2, [WINDOW, WINDOW + 1])
+
+    batches = [list(packer.add(first)), list(packer.add(second)), list(packer.end())]
+
+    assert [[len(batch) for batch in some] for some in batches] == [[], [WINDOW], [1]]
 
 
 def tree(batch: Batch) -> list[list[int]]:

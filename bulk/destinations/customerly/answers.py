@@ -12,7 +12,13 @@ _CREDENTIALS = re.compile(r"\b(token|authorization|authentication)\b", re.IGNORE
 _ACCESS_TOKEN = re.compile(r"\b(access token|authorization: bearer)\b", re.IGNORECASE)
 _ABOUT_RECORDS = frozenset({400, 409, 413, 422})
 """Statuses of answers that are likelier about an attribute called token than about ours."""
-_ABSENT = re.compile(r"\b(user|lead|contact)\b.*\b(doesn'?t|does not|not) (exist|found)", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"\b(user|lead|contact)\b.*\b(doesn'?t|does not|not) (exist|found)",
+    re.IGNORECASE,
+)
+_MISSING = re.compile(
+    r"\b(company|tag|collection|article)\b.*\b(doesn'?t|does not|not) (exist|found)", re.IGNORECASE
+)
 LONGEST_MESSAGE = 500
 
 
@@ -30,6 +36,11 @@ def says_absent(response: Response) -> bool:
     """Tell whether the answer is "User doesn't exist"."""
     message = error_message(response)
     return message is not None and bool(_ABSENT.search(message))
+
+
+def says_missing(response: Response) -> bool:
+    """Tell whether the answer says that a contact, or another thing, does not exist."""
+    return says_absent(response) or bool(_MISSING.search(error_message(response) or ""))
 
 
 def read(response: Response) -> Reading | None:

@@ -1,4 +1,4 @@
-"""Delete users and leads, one request each."""
+"""Delete users, leads and other things, one request each."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from bulk.destinations.customerly.answers import (
     is_success,
     not_found,
     refusal,
-    says_absent,
+    says_missing,
 )
 from bulk.destinations.operation import Terms
 
@@ -21,6 +21,12 @@ def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], 
         name = next(name for name in identifiers if batch.value(name))
         return Request("DELETE", f"{path}?{name}={encoded(str(batch.value(name)))}", irreversible=True)
 
+    return remove(request)
+
+
+def remove(request: Callable[[Batch], Request]) -> Callable[[Batch, Terms], Conversation]:
+    """Return the conversation that removes one thing with one request."""
+
     def outcomes(batch: Batch, response: Response) -> list[Settled]:
         return [Settled(0, 1, _verdict(batch, response))]
 
@@ -29,7 +35,7 @@ def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], 
 
 
 def _verdict(batch: Batch, response: Response) -> Verdict:
-    if says_absent(response):
+    if says_missing(response):
         ours = response.repeated or batch.attempted
         return accepted(response, reason="gone") if ours else not_found(response)
     return accepted(response) if is_success(response) else refusal(response)

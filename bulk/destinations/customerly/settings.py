@@ -17,11 +17,16 @@ class CustomerlySettings:
             ``/user/unsubscribe`` with the e-mail in the body. ``{email}`` may be used as well.
         unsubscribe_id: Which of a user's ids stands for ``{user_id}``: your own, or Customerly's, which is
             looked up for every user.
+        article_collection_key: Under which key an article's collection is sent: the name it is read by, or
+            the shorter one of a third party's page.
     """
 
     auth_header: Literal["bearer", "legacy"] = "bearer"
     unsubscribe_path: str = "/users/unsubscribe/{user_id}"
     unsubscribe_id: Literal["user_id", "crmhero_user_id"] = "user_id"
+    article_collection_key: Literal["knowledge_base_collection_id", "collection_id"] = (
+        "knowledge_base_collection_id"
+    )
 
     def __post_init__(self) -> None:
         if not self.unsubscribe_path.startswith("/"):

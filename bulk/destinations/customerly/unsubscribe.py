@@ -1,32 +1,13 @@
 """Unsubscribe users, and read back that it took effect: the two documented endpoints disagree."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from bulk.conversation import (
-    Act,
-    Batch,
-    Conversation,
-    Lost,
-    Reply,
-    Request,
-    Response,
-    Status,
-    Verdict,
-    lost_verdict,
-)
-from bulk.destinations.customerly.answers import (
-    accepted,
-    contact,
-    encoded,
-    is_success,
-    look_up,
-    not_found,
-    refusal,
-    says_absent,
-)
+from bulk.conversation import Batch, Conversation, Request, Response, Status, Verdict
+from bulk.destinations.customerly.answers import accepted, contact, encoded
+from bulk.destinations.customerly.asking import ask, find, identifiers
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.operation import Terms
 
@@ -34,10 +15,10 @@ from bulk.destinations.operation import Terms
 def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
     """Look up what the endpoint wants and the record lacks, unsubscribe, read back."""
     settings: CustomerlySettings = terms.settings
-    person = {name: str(batch.value(name)) for name in ("user_id", "email") if batch.value(name)}
+    person = identifiers(batch)
     named = person
     if not settings.enough(person):
-        found = yield from _ask(batch, _find(person))
+        found = yield from ask(batch, find(person))
         if found is None:
             return
         shown = contact(found) or {}
@@ -49,31 +30,12 @@ def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
         message = f"the account shows no {' or '.join(sorted(settings.wants - named.keys()))} for this user"
         yield batch.settle(Verdict(Status.FAILED, reason="missing_id", error_message=message))
         return
-    done = yield from _ask(batch, unsubscribing(named, settings))
+    done = yield from ask(batch, unsubscribing(named, settings))
     if done is None:
         return
-    read = yield from _ask(batch, _find(person))
+    read = yield from ask(batch, find(person))
     if read is not None:
         yield batch.settle(_seen(read))
-
-
-def _ask(batch: Batch, request: Request) -> Generator[Act, Any, Response | None]:
-    """Send one request; return its answer, or None after settling the record because there is no good one."""
-    reply: Reply = yield request
-    if isinstance(reply, Lost):
-        yield batch.settle(lost_verdict(request, reply))
-    elif says_absent(reply):
-        yield batch.settle(not_found(reply))
-    elif not is_success(reply):
-        yield batch.settle(refusal(reply))
-    else:
-        return reply
-    return None
-
-
-def _find(person: Mapping[str, str]) -> Request:
-    name = "user_id" if "user_id" in person else "email"
-    return look_up("/users", name, person[name])
 
 
 def _identifiers(shown: Mapping[str, Any], settings: CustomerlySettings) -> dict[str, str]:

@@ -1,0 +1,203 @@
+"""How much of a server's limit the pacer uses when nobody has declared it, and how much it has refused.
+
+A server in a process of its own keeps the limit; what is told is what it saw.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+from urllib.request import urlopen
+
+from bulk.conversation import Request, Response
+from bulk.pacing import Pacer, Rate, parse_rate
+from bulk.retry import retry_after, server_time
+from bulk.sandbox import SandboxOptions
+from bulk.sandbox.launcher import running_sandbox
+from bulk.sandbox.server import LimitHeaders
+from bulk.sandbox.window import Kind
+from bulk.transport import Endpoint, Transport
+
+CLIENTS = 16
+BACK_OFF = 0.5
+SETTLED_WITHIN = 0.10
+SETTLING = 10.0
+"""Seconds after which it is judged."""
+TOO_MANY = 429
+ASKED = Request("GET", "/tags")
+NOTHING = "none"
+RATES = ("10/s", "100/s")
+LONG = "300/min"
+"""Windows so long are found in a short time only where headers tell of them; else tests in virtual time show it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One server, and how it is used.
+
+    Attributes:
+        limiter: How the server keeps its limit.
+        rate: The limit.
+        headers: What answers say of it; refusals say when to come back only where they do not.
+        reserve: Share left to somebody else, who uses nearly all of it, unpaced.
+    """
+
+    limiter: Kind
+    rate: str
+    headers: LimitHeaders
+    reserve: float = 0.0
+
+    @property
+    def limit(self) -> Rate:
+        """The limit as numbers."""
+        return parse_rate(self.rate)
+
+    @property
+    def period(self) -> float | None:
+        """What a system would say of its budget."""
+        return self.limit.period if self.headers == "kustomer" else None
+
+
+@dataclass
+class Seen:
+    """What came back, in order: when, and whether it was refused."""
+
+    times: list[float]
+    refused: list[bool]
+
+    @classmethod
+    def nothing(cls) -> "Seen":
+        """Return what there is before the first answer."""
+        return cls([], [])
+
+    def note(self, start: float, *, refused: bool) -> None:
+        """Add an answer."""
+        self.times.append(time.monotonic() - start)
+        self.refused.append(refused)
+
+    def accepted(self, start: float, end: float) -> int:
+        """Return how many were accepted in that time."""
+        return sum(start <= at < end and not no for at, no in zip(self.times, self.refused, strict=True))
+
+
+def cases(*, quick: bool) -> Iterator[Case]:
+    """Return every limiter with short windows, long ones told by headers, and shared budgets."""
+    for limiter in get_args(Kind):
+        if quick:
+            yield Case(limiter, "100/s", "none")
+            continue
+        for rate in RATES:
+            yield Case(limiter, rate, "none")
+        yield Case(limiter, "100/s", "always")
+        yield Case(limiter, LONG, "kustomer")
+        yield Case(limiter, "100/s", "always", reserve=0.3)
+        yield Case(limiter, LONG, "kustomer", reserve=0.3)
+
+
+async def paced(case: Case, transport: Transport, seconds: float, start: float) -> Seen:
+    """Send as fast as the pacer lets us."""
+    pacer = Pacer(None, CLIENTS, case.reserve, period=case.period)
+    seen = Seen.nothing()
+
+    async def client() -> None:
+        while time.monotonic() - start < seconds:
+            async with pacer.slot() as slot:
+                reply = await transport.send(ASKED, slot.mark_sent)
+            if not isinstance(reply, Response):
+                raise SystemExit(reply.message)
+            refused, unix = reply.status == TOO_MANY, time.time()
+            seen.note(start, refused=refused)
+            asked = retry_after(reply.headers, unix, reply.status) if refused else None
+            moment = server_time(reply.headers, unix)
+            pacer.observe(slot, reply.headers, moment, refused=refused, asked=asked)
+            if refused:
+                await asyncio.sleep(BACK_OFF)
+
+    async with asyncio.timeout(seconds + 2 * BACK_OFF):
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return seen
+
+
+async def other(case: Case, transport: Transport, seconds: float, start: float) -> Seen:
+    """Use nearly the share that is left to others, by a clock of its own."""
+    seen, spacing = Seen.nothing(), 1.0 / (0.9 * case.reserve * case.limit.per_second)
+    for number in range(int(seconds / spacing)):
+        await asyncio.sleep(max(0.0, start + number * spacing - time.monotonic()))
+        reply = await transport.send(ASKED)
+        seen.note(start, refused=isinstance(reply, Response) and reply.status == TOO_MANY)
+    return seen
+
+
+async def both(case: Case, url: str, token: str, seconds: float) -> tuple[Seen, Seen]:
+    """Return what the paced client saw, and what the other user of the budget saw, if there is one."""
+    headers, start = {"Authentication": f"AccessToken: {token}"}, time.monotonic()
+    async with Transport(Endpoint(url, headers)) as ours, Transport(Endpoint(url, headers)) as theirs:
+        user = other(case, theirs, seconds, start) if case.reserve else _nobody()
+        mine, others = await asyncio.gather(_to_the_end(case, ours, seconds, start), user)
+    return mine, others
+
+
+async def _nobody() -> Seen:
+    return Seen.nothing()
+
+
+async def _to_the_end(case: Case, transport: Transport, seconds: float, start: float) -> Seen:
+    try:
+        return await paced(case, transport, seconds, start)
+    except TimeoutError:
+        raise SystemExit("the pacer held everybody back to the end") from None
+
+
+def settled_at(case: Case, seen: Seen, seconds: float) -> float | None:
+    """Return the second from which on the next three took what is allowed, but for a tenth."""
+    aim = 3 * case.limit.per_second * (1 - case.reserve) * (1 - SETTLED_WITHIN)
+    return next((at for at in range(int(seconds) - 2) if seen.accepted(at, at + 3) >= aim), None)
+
+
+def measure(case: Case, seconds: float) -> dict[str, object]:
+    """Run one case against a server of its own."""
+    options = SandboxOptions(
+        rate=case.rate, limiter=case.limiter, limit_headers=case.headers, retry_after=case.headers == NOTHING
+    )
+    with running_sandbox(options) as urls:
+        mine, others = asyncio.run(both(case, urls["customerly"], options.token, seconds))
+        with urlopen(f"{urls['control']}/stats") as answer:  # noqa: S310 - the sandbox on loopback
+            refused = json.load(answer)["customerly"]["refused"]
+    judged = min(SETTLING, seconds / 2)
+    allowed = (seconds - judged) * case.limit.per_second * (1 - case.reserve)
+    late = [no for at, no in zip(mine.times, mine.refused, strict=True) if at >= judged]
+    return {
+        "limiter": case.limiter,
+        "limit": case.rate,
+        "headers": case.headers,
+        "reserve": f"{case.reserve:.0%}",
+        "share used": f"{mine.accepted(judged, seconds) / allowed:.1%}",
+        "refused": f"{sum(late) / max(1, len(late)):.2%}",
+        "refused in all": f"{refused / (len(mine.times) + len(others.times)):.2%}",
+        "settled at": settled_at(case, mine, seconds),
+        "other refused": sum(others.refused),
+    }
+
+
+def main() -> None:
+    """Print a table, a line per case."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="per case; the first ten are for settling"
+    )
+    parser.add_argument("--quick", action="store_true", help="one limit only")
+    read = parser.parse_args()
+    for number, case in enumerate(cases(quick=read.quick)):
+        row = measure(case, read.seconds)
+        if not number:
+            sys.stdout.write(f"| {' | '.join(row)} |\n|{'---|' * len(row)}\n")
+        sys.stdout.write(f"| {' | '.join(map(str, row.values()))} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""``bulk pull``: read what a system holds into a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bulk.cli.run import LogFormat, SetOption
+
+
+def pull(  # noqa: PLR0913 - one parameter per option
+    destination: Annotated[
+        str, typer.Argument(help="A system, such as customerly, or with --job a destination of that job.")
+    ],
+    kind: Annotated[str, typer.Argument(help="What to list: users, leads, tags, people, customers, …")],
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="csv, ndjson or parquet, by suffix."),
+    ],
+    job: Annotated[
+        Path | None,
+        typer.Option(metavar="JOB", help="The job whose destination, rate and credentials to use."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N.")] = None,
+    by: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(metavar="IDENTIFIER FILE", help="Only these people: --by email addresses.txt"),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="NAME=VALUE", help="Only these, such as segment=7; see bulk destinations."
+        ),
+    ] = None,
+    settings: SetOption = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="BULK_LOG_FORMAT", help="Lines for people, or JSON lines.")
+    ] = LogFormat.CONSOLE,
+) -> None:
+    """List what a system holds, paced and without repetitions; the file appears when it is whole.
+
+    Example: bulk pull customerly users -o users.parquet
+    """
+    from bulk.cli.pulling import Wanted, fetch
+
+    wanted = Wanted(
+        destination=destination,
+        kind=kind,
+        output=output,
+        job=job,
+        limit=limit,
+        by=by,
+        where=tuple(where or ()),
+        settings=tuple(settings or ()),
+        json_log=log_format is LogFormat.JSON,
+    )
+    raise typer.Exit(fetch(wanted))

@@ -1,0 +1,53 @@
+"""One request about one record: what its answer settles, and what is left to the operation."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from bulk.conversation import Act, Batch, Conversation, Lost, Reply, Request, Response, lost_verdict
+from bulk.destinations.customerly.answers import is_success, look_up, not_found, refusal, says_missing
+from bulk.destinations.verdicts import accepted
+
+Asked = Generator[Act, Any, Response | None]
+
+
+def ask(batch: Batch, request: Request) -> Asked:
+    """Send one request; return its answer, or None after settling the record because there is no good one."""
+    reply: Reply = yield request
+    if isinstance(reply, Lost):
+        yield batch.settle(lost_verdict(request, reply))
+    elif says_missing(reply):
+        yield batch.settle(not_found(reply))
+    elif not is_success(reply):
+        yield batch.settle(refusal(reply))
+    else:
+        return reply
+    return None
+
+
+def tell(batch: Batch, request: Request, identity: str = "") -> Conversation:
+    """Send one request and settle the record; ``identity`` is the member that names what was made."""
+    reply = yield from ask(batch, request)
+    if reply is not None:
+        yield batch.settle(accepted(reply, object_id=shown_id(reply, identity)))
+
+
+def shown_id(response: Response, identity: str) -> str:
+    """Return what Customerly calls what it has made, empty if the answer does not say."""
+    body = response.json
+    data = body.get("data") if isinstance(body, dict) else None
+    if not identity or not isinstance(data, dict):
+        return ""
+    found = (data.get(name) for name in (identity, "id"))
+    return next((str(value)[:200] for value in found if type(value) in {str, int}), "")
+
+
+def identifiers(batch: Batch, position: int = 0) -> dict[str, str]:
+    """Return the identifiers one record has."""
+    found = {name: batch.value(name, position) for name in ("user_id", "email")}
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def find(person: Mapping[str, str]) -> Request:
+    """Return the request that reads a user by exactly one identifier, the id if there is one."""
+    name = "user_id" if "user_id" in person else "email"
+    return look_up("/users", name, person[name])

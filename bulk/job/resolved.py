@@ -1,0 +1,153 @@
+"""A job with every name made real and every default filled in."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import TypeAdapter
+
+from bulk.destinations import SYSTEMS
+from bulk.destinations.operation import Operation
+from bulk.destinations.system import Credential, System
+from bulk.job import model
+from bulk.job.document import Document
+from bulk.mapping.spec import FieldSpec
+from bulk.pacing import Rate
+from bulk.retry import RetryPolicy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Destination:
+    """An account in one system, with every default filled in.
+
+    Attributes:
+        auth_at: Where its credentials stand in the job, or would stand, for messages.
+        identity: What the digest calls the place: its base URL, or ``sandbox``.
+        auth: Credentials by option, the environment not yet filled in.
+        surface_urls: Base URLs of its system's further surfaces.
+        surface_rates: Their rates.
+    """
+
+    name: str
+    auth_at: str
+    system: System
+    settings: Any
+    base_url: str
+    identity: str
+    auth: Mapping[str, str] = dataclasses.field(repr=False)
+    rate: Rate | None
+    surface_urls: Mapping[str, str]
+    surface_rates: Mapping[str, Rate | None]
+    reserve: float
+    concurrency: int
+    timeout: float
+    drain: float
+    retry: RetryPolicy
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """The credentials it uses: those its system has variables for, and those the job names."""
+        known = self.system.credentials
+        return tuple(one for one in known if one.required or one.variable or one.option in self.auth)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One operation at one destination, with every default filled in."""
+
+    index: int
+    name: str
+    destination: str
+    operation: Operation
+    batch_size: int
+    nulls: str
+    where: str | None
+    duplicates: str
+    opted_out: str
+    fields: Mapping[str, FieldSpec]
+    options: Any = None
+    resubscribe: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return what decides which bytes are sent, as JSON values."""
+        plain = ("name", "destination", "batch_size", "nulls", "where", "duplicates", "opted_out")
+        fields = TypeAdapter(dict[str, FieldSpec]).dump_python(dict(self.fields), mode="json")
+        values = {name: getattr(self, name) for name in plain}
+        more: dict[str, Any] = (
+            {"options": dataclasses.asdict(self.options)} if self.options is not None else {}
+        )
+        more |= {"resubscribe": True} if self.resubscribe else {}
+        return {**values, **more, "operation": self.operation.name, "fields": list(fields.items())}
+
+    @property
+    def approval(self) -> str:
+        """Why somebody must approve the step, in words; empty if nobody need."""
+        if self.operation.irreversible:
+            return "can never be undone"
+        if self.operation.approval:
+            return "lets people be written to who were blocked"
+        return "may re-subscribe people (resubscribe: true)" if self.resubscribe else ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """A job that can be run, as far as its file alone can tell."""
+
+    name: str
+    folder: Path
+    document: Document
+    source: model.Source
+    destinations: Mapping[str, Destination]
+    steps: tuple[Step, ...]
+    guards: model.Guards
+    hashed_keys: bool
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of everything that decides what is sent, and nothing else."""
+        facts = {
+            "source": self.source.model_dump(mode="json", exclude={"path", "database"}),
+            "query": self.source.database.query if self.source.database else None,
+            "steps": [step.facts() for step in self.steps],
+            "places": {
+                name: (place.system.name, place.identity) for name, place in self.destinations.items()
+            },
+        }
+        return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def used_destinations(self) -> dict[str, Destination]:
+        """The destinations that some step names."""
+        used = {step.destination for step in self.steps}
+        return {name: place for name, place in self.destinations.items() if name in used}
+
+    def at_sandbox(self, urls: Mapping[str, str], token: str) -> "Job":
+        """Return this job pointed at a sandbox: base URLs by system, one token for every credential."""
+        moved = {name: _at_sandbox(place, urls, token) for name, place in self.destinations.items()}
+        return dataclasses.replace(self, destinations=moved)
+
+
+def _at_sandbox(place: Destination, urls: Mapping[str, str], token: str) -> Destination:
+    given = {one.option: token for one in place.credentials if one.secret}
+    return dataclasses.replace(
+        place,
+        base_url=_sandbox_url(place, urls),
+        surface_urls={name: urls[f"{place.system.name}_{name}"] for name in place.surface_urls},
+        identity="sandbox",
+        auth={**place.auth, **given},
+    )
+
+
+def _sandbox_url(place: Destination, urls: Mapping[str, str]) -> str:
+    """Return where a sandbox plays the system that answers at a destination's host."""
+    given = urlsplit(place.base_url)
+    for system in SYSTEMS.values():
+        if system.hosts and re.fullmatch(system.hosts, given.hostname or ""):
+            below = given.path.removeprefix(urlsplit(system.base_url).path)
+            return urls[system.name] + below
+    return urls[place.system.name]
