@@ -32,7 +32,7 @@ ASKED = Request("GET", "/tags")
 NOTHING = "none"
 RATES = ("10/s", "100/s")
 LONG = "300/min"
-"""Windows so long are found in a short time only where headers tell of them; else tests in virtual time show it."""
+"""Windows so long are found in a short time only where headers tell of them; tests in virtual time wait."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def measure(case: Case, seconds: float) -> dict[str, object]:
     )
     with running_sandbox(options) as urls:
         mine, others = asyncio.run(both(case, urls["customerly"], options.token, seconds))
-        with urlopen(f"{urls['control']}/stats") as answer:  # noqa: S310 - the sandbox on loopback
+        with urlopen(f"{urls['control']}/stats") as answer:
             refused = json.load(answer)["customerly"]["refused"]
     judged = min(SETTLING, seconds / 2)
     allowed = (seconds - judged) * case.limit.per_second * (1 - case.reserve)

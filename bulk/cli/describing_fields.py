@@ -143,4 +143,6 @@ def _type(hint: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value in (None, "", (), {}) else str(value)
+    if isinstance(value, tuple | list | frozenset):
+        return ", ".join(map(_value, value)) or "none"
+    return "none" if value in (None, "", {}) else str(value)

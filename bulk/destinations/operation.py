@@ -82,7 +82,8 @@ class Operation:
             show the request after it; None where the preview ends. Without it the first request is shown.
         options: Frozen dataclass of the step's own options, each with a default; None if there are none.
         tailor: Makes the operation that a step's options ask for; None if options change nothing here.
-        check: Says what is wrong with a step's options, given the names of its fields, in sentences.
+        check: Says what is wrong with a step's options, given the names of its fields and its batch size,
+            in sentences.
         surfaces: Further surfaces it cannot do without.
         fact: Where the facts come from, and how sure they are.
     """
@@ -109,7 +110,7 @@ class Operation:
     suppose: Callable[[Request], Response | None] | None = None
     options: type[Any] | None = None
     tailor: Callable[["Operation", Any], "Operation"] | None = None
-    check: Callable[[Any, Collection[str]], Sequence[str]] = lambda _options, _fields: ()
+    check: Callable[[Any, Collection[str], int | None], Sequence[str]] = lambda _options, _fields, _size: ()
     surfaces: tuple[str, ...] = ()
 
     @property

@@ -140,7 +140,7 @@ class Resolver:
         fields = given.specs()
         options = self._options(path, operation, given)
         if options is not None and operation.tailor is not None:
-            for problem in operation.check(options, fields):
+            for problem in operation.check(options, fields, given.batch_size):
                 self.complain(path, problem)
             operation = operation.tailor(operation, options)
         self._fields(path, operation, fields)

@@ -137,7 +137,9 @@ def _at_sandbox(place: Destination, urls: Mapping[str, str], token: str) -> Dest
     return dataclasses.replace(
         place,
         base_url=_sandbox_url(place, urls),
-        surface_urls={name: urls[f"{place.system.name}_{name}"] for name in place.surface_urls},
+        surface_urls={
+            name: urls.get(f"{place.system.name}_{name}", urls["http"]) for name in place.surface_urls
+        },
         identity="sandbox",
         auth={**place.auth, **given},
     )
@@ -150,4 +152,6 @@ def _sandbox_url(place: Destination, urls: Mapping[str, str]) -> str:
         if system.hosts and re.fullmatch(system.hosts, given.hostname or ""):
             below = given.path.removeprefix(urlsplit(system.base_url).path)
             return urls[system.name] + below
-    return urls[place.system.name]
+    return urls.get(
+        place.system.name, urls["http"]
+    )  # one without a sandbox meets a server that takes anything

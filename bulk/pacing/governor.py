@@ -21,9 +21,9 @@ _APPROACH = 1 / 3
 _NEAR = 0.97
 _SETTLED_FALL = 0.98
 _BLOCKS = 100.0
-"""A known ceiling is touched again after so many times what the last touch cost, so that it costs little, and"""
+"""A known ceiling is touched again after so many times what the last touch cost: that costs little."""
 _TURNS = 250.0
-"""after so many requests at the least, so that refusals stay rare."""
+"""It is touched again after so many requests at the least: refusals stay rare."""
 _FEWEST_LOOKS = 20.0
 _MOST_LOOKS = 120.0
 _GROWTH = 1.5

@@ -16,7 +16,7 @@ class Memories:
     """Data by the first and last row of the batch it belongs to.
 
     Batches that remember hold rows that follow one another, so two of them never overlap; but one may
-    have been split, and then its parts lie within it.
+    have been split, and then its parts lie within it. Empty data means that nothing is left to go on with.
     """
 
     def __init__(self, data: Mapping[tuple[int, int], Data]) -> None:
@@ -43,5 +43,5 @@ class Memories:
         """Tell of all rows which something is remembered about."""
         found = np.zeros(rows, dtype=np.bool_)
         for first, last in self._ends:
-            found[first - 1 : last] = True
+            found[first - 1 : last] = bool(self._data[first, last])
         return found

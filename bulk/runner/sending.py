@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,7 +22,6 @@ ENOUGH_TO_JUDGE = 100
 SPLITS_TO_JUDGE = 3
 _BAD = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN])
 _HELD_BACK = code_set(EARLIER_STEP)
-_PENDING = code_set(CODE[Status.PENDING], EARLIER_STEP)
 _EARLIER = Verdict(Status.SKIPPED, "earlier_step", error_message="an earlier step of this destination failed")
 
 
@@ -149,24 +148,10 @@ class Sending:
         wanted = self._board.having(batch.rows, self._wanted)
         if self._earlier:
             wanted &= ~self._hold_back(batch, wanted)
-        for part in self._parts(batch, wanted):
+        for part in wanted_parts(batch, wanted):
             ticket = await self._conflicts.hold(part) if self._conflicts else None
-            await self._queue.put((part, ticket))
+            await self._queue.put((self._marked(part), ticket))
         return bool(wanted.any())
-
-    def _parts(self, batch: Batch, wanted: Mask) -> Iterator[Batch]:
-        """Yield what is wanted of a batch with what former runs left about it.
-
-        What is remembered is of use to pending records only: settled ones that are sent once more begin anew.
-        """
-        if not self._memories:
-            yield from map(self._attempted_or_not, wanted_parts(batch, wanted))
-            return
-        pending = wanted & self._board.having(batch.rows, _PENDING)
-        for part in wanted_parts(batch, pending):
-            memory = self._memories.of(int(part.rows[0]), int(part.rows[-1]))
-            yield replace(self._attempted_or_not(part), memory=memory)
-        yield from map(self._attempted_or_not, wanted_parts(batch, wanted & ~pending))
 
     def _is_untouched(self, records: Records) -> bool:
         """Tell whether no former run, no earlier step and no canary has to do with any of these records.
@@ -180,10 +165,11 @@ class Sending:
             self._untouched = (records, plain and bool(fresh))
         return self._untouched[1]
 
-    def _attempted_or_not(self, part: Batch) -> Batch:
-        """Say whether a former run may have sent any of these records."""
-        attempted = self._attempted[part.rows.astype(np.int64) - 1].any()
-        return replace(part, attempted=True) if attempted else part
+    def _marked(self, part: Batch) -> Batch:
+        """Add what former runs left about these records."""
+        attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
+        memory = self._memories.of(int(part.rows[0]), int(part.rows[-1])) if self._memories else {}
+        return replace(part, attempted=attempted, memory=memory) if attempted or memory else part
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""

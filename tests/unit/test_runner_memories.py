@@ -28,6 +28,13 @@ def test_rows_that_reach_beyond_a_batch_are_not_its_part() -> None:
     assert Memories({(50, 100): JOB}).of(40, 60) == {}
 
 
+def test_what_was_cleared_is_no_longer_remembered() -> None:
+    memories = Memories({(1, 3): {}, (4, 5): JOB})
+
+    assert memories.of(1, 3) == {}
+    assert memories.mask(5).tolist() == [False, False, False, True, True]
+
+
 def test_nothing_remembered_is_false_and_marks_nothing() -> None:
     assert not Memories({})
     assert Memories({}).mask(3).tolist() == [False] * 3

@@ -142,9 +142,12 @@ def _fixed(template: str) -> str:
     return template
 
 
-def problems(options: HttpOptions, fields: Collection[str]) -> list[str]:
-    """Say which fields the options name and the step does not map."""
-    return list(_problems(options, fields))
+def problems(options: HttpOptions, fields: Collection[str], batch_size: int | None = None) -> list[str]:
+    """Say which fields the options name and the step does not map, and what makes no sense together."""
+    found = list(_problems(options, fields))
+    if options.envelope is None and (batch_size or 1) > 1:
+        found.append('batch_size needs an "envelope": without one every record is a request of its own')
+    return found
 
 
 def _problems(options: HttpOptions, fields: Collection[str]) -> Iterator[str]:
