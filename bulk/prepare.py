@@ -183,7 +183,7 @@ def _way(place: Destination, surface: str, environ: Mapping[str, str]) -> WaySet
     return WaySetup(
         rate=place.surface_rates[surface] if surface else place.rate,
         reserve=0.0 if surface else place.reserve,
-        period=None if surface else place.system.budget_period,
+        period=None if surface else place.answering.budget_period,
         concurrency=place.concurrency,
         open_sender=opener(place, environ, surface),
     )

@@ -17,17 +17,22 @@ _TYPES: dict[Any, str] = {
     str: "text",
     int: "whole number",
     float: "number",
-    type(None): "none",
+    type(None): "nothing",
 }
 _LISTED = frozenset({Kind.TEXTS, Kind.LIST})
 
 
-def wrapped(head: str, text: str) -> Iterator[str]:
-    """Yield text after a head, continued below where it begins."""
-    indent = " " * len(head)
-    lines = textwrap.wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines or [""]):
-        yield f"{indent if number else head}{line}".rstrip()
+def wrapped(head: str, text: str, indent: int | None = None) -> Iterator[str]:
+    """Yield text after a head, continued where it begins, or at an indent."""
+    further = " " * (len(head) if indent is None else indent)
+    yield from textwrap.wrap(
+        text or " ",
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def described_fields(operation: Operation) -> Iterator[str]:
@@ -67,7 +72,8 @@ def _field(field: Field, head: str) -> Iterator[str]:
 
 
 def _member(name: str, member: Field, need: str, indent: str) -> Iterator[str]:
-    yield from wrapped(f"{indent}{name}  ", f"{_shape(member)}{need}. {member.about}")
+    told = f"{_shape(member)}{need}. {member.about}"
+    yield from wrapped(f"{indent}{name}  ", told, len(indent) + 4)
     for inner in (*member.members, *member.special):
         need = ", required" if inner.required else ""
         yield from _member(f"{name}.{inner.name}", inner, need, indent)
@@ -106,7 +112,7 @@ def described_options(options: type[Any]) -> Iterator[str]:
             default = option.default_factory()
         shown = f"{_type(hints[option.name])}, default {_value(default)}"
         meaning = option.metadata.get("about") or about.get(option.name, "")
-        yield from wrapped(f"    {option.name}  ", f"{shown}. {meaning}".rstrip())
+        yield from wrapped(f"    {option.name}  ", f"{shown}. {meaning}".rstrip(), 8)
 
 
 def attributes_of(documented: type[Any]) -> dict[str, str]:
@@ -134,10 +140,12 @@ def _type(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(_value, inner))
     if origin in {Union, UnionType}:
-        return " or ".join(map(_type, inner))
+        return " or ".join(dict.fromkeys(map(_type, inner)))
     if origin in {tuple, list, frozenset}:
         return f"list of {_type(inner[0])}"
-    return _TYPES.get(hint) or str(getattr(hint, "__name__", hint))
+    if dataclasses.is_dataclass(hint):
+        return f"object of {', '.join(each.name for each in dataclasses.fields(hint))}"
+    return _TYPES.get(hint, "object")
 
 
 def _value(value: Any) -> str:

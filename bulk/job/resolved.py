@@ -50,6 +50,13 @@ class Destination:
     retry: RetryPolicy
 
     @property
+    def answering(self) -> System:
+        """The system that answers at its host: an ``http`` destination may well be one we know."""
+        host = urlsplit(self.base_url).hostname or ""
+        known = (system for system in SYSTEMS.values() if system.hosts and re.fullmatch(system.hosts, host))
+        return next(known, self.system)
+
+    @property
     def credentials(self) -> tuple[Credential, ...]:
         """The credentials it uses: those its system has variables for, and those the job names."""
         known = self.system.credentials
@@ -137,21 +144,24 @@ def _at_sandbox(place: Destination, urls: Mapping[str, str], token: str) -> Dest
     return dataclasses.replace(
         place,
         base_url=_sandbox_url(place, urls),
-        surface_urls={
-            name: urls.get(f"{place.system.name}_{name}", urls["http"]) for name in place.surface_urls
-        },
+        surface_urls={name: _surface_url(place, name, urls) for name in place.surface_urls},
         identity="sandbox",
         auth={**place.auth, **given},
     )
 
 
+def _surface_url(place: Destination, surface: str, urls: Mapping[str, str]) -> str:
+    name = f"{place.system.name}_{surface}"
+    return urls[name if name in urls else "http"]  # never the vendor's own
+
+
 def _sandbox_url(place: Destination, urls: Mapping[str, str]) -> str:
-    """Return where a sandbox plays the system that answers at a destination's host."""
-    given = urlsplit(place.base_url)
-    for system in SYSTEMS.values():
-        if system.hosts and re.fullmatch(system.hosts, given.hostname or ""):
-            below = given.path.removeprefix(urlsplit(system.base_url).path)
-            return urls[system.name] + below
-    return urls.get(
-        place.system.name, urls["http"]
-    )  # one without a sandbox meets a server that takes anything
+    """Return where a sandbox plays the system that answers at a destination's host.
+
+    One that has no sandbox meets a server that takes any request.
+    """
+    system = place.answering
+    if system is place.system:
+        return urls[system.name if system.name in urls else "http"]
+    below = urlsplit(place.base_url).path.removeprefix(urlsplit(system.base_url).path)
+    return urls[system.name] + below

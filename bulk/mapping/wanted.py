@@ -61,7 +61,8 @@ def _limited(member: Field, around: Field) -> Field:
     """Give a member the limits of its object, where it has none of its own."""
     chars = around.max_chars if member.max_chars is None else member.max_chars
     size = around.max_bytes if member.max_bytes is None else member.max_bytes
-    return replace(member, max_chars=chars, max_bytes=size)
+    same = (chars, size) == (member.max_chars, member.max_bytes)
+    return member if same else replace(member, max_chars=chars, max_bytes=size)
 
 
 def name_fault(field: Field, name: str) -> str | None:

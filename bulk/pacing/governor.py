@@ -22,7 +22,7 @@ _NEAR = 0.97
 _SETTLED_FALL = 0.98
 _BLOCKS = 100.0
 """A known ceiling is touched again after so many times what the last touch cost: that costs little."""
-_TURNS = 250.0
+_TURNS = 500.0
 """It is touched again after so many requests at the least: refusals stay rare."""
 _FEWEST_LOOKS = 20.0
 _MOST_LOOKS = 120.0

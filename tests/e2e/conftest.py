@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked_bulk import ForkedBulk, forked_bulk
 from workshop import Sandbox, Workshop, sandbox_with
 
 from bulk.sandbox import CustomerlyBehaviour, SandboxOptions
@@ -21,6 +22,12 @@ def sandbox(shared_sandbox: Sandbox) -> Sandbox:
     return shared_sandbox
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[ForkedBulk]:
+    with forked_bulk() as bulk:
+        yield bulk
+
+
 @pytest.fixture
-def shop(tmp_path: Path, sandbox: Sandbox) -> Workshop:
-    return Workshop(tmp_path, sandbox.urls)
+def shop(tmp_path: Path, sandbox: Sandbox, forker: ForkedBulk) -> Workshop:
+    return Workshop(tmp_path, sandbox.urls, forker)

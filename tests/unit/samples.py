@@ -73,7 +73,7 @@ class Sample:
         frame = pl.DataFrame({ROW: pl.Series(range(1, records + 1), dtype=pl.UInt32), **self._columns})
         mapping = compile_step(fields, self.operation, frame.schema, CompiledRules(), terms=self.terms)
         if isinstance(mapping, list):
-            raise AssertionError(mapping)
+            raise ValueError(mapping)  # noqa: TRY004 - the mistakes of a sample, not a wrong type
         judged = mapping.judge(frame)
         if judged["reason"].null_count() != records:
             raise AssertionError(judged["message"].to_list())

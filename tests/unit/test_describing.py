@@ -26,6 +26,12 @@ def pages(_query: Query, _settings: Any) -> Listed:
 
 
 @dataclass(frozen=True)
+class At:
+    path: str
+    index: str
+
+
+@dataclass(frozen=True)
 class Options:
     """The step's own options.
 
@@ -41,6 +47,7 @@ class Options:
     method: Literal["PUT", "POST"] = "PUT"
     path: str | None = None
     codes: tuple[int, ...] = (200, 201)
+    errors: At | None = field(default=None, metadata={"about": "Where errors stand."})
     headers: Mapping[str, str] = field(default_factory=dict, metadata={"about": "Headers to send."})
 
 
@@ -119,9 +126,10 @@ def described(system: str, operation: str | None = None) -> str:
         "options of the step create_missing true or false, default false. Whether people who",
         "default false. Whether people who are missing are made.",
         "method PUT or POST, default PUT. How.",
-        "path text or none, default none.",
+        "path text or nothing, default none.",
         "codes list of whole number, default 200, 201.",
-        "default none. Headers to send.",
+        "headers object, default none. Headers to send.",
+        "errors object of path, index or nothing, default none. Where errors stand.",
     ],
 )
 def test_an_operation_is_told_with_all_that_is_known_of_it(said: str) -> None:

@@ -140,7 +140,17 @@ def test_fields_that_are_not_mapped_are_told_with_a_suggestion() -> None:
         'query: unknown field "origin"',
         'exclude: unknown field "emial"; did you mean "email"?',
     ]
-    assert REQUEST.check(options, ["lst", "id", "list", "emial", "origin"]) == []
+    assert REQUEST.check(options, ["lst", "id", "list", "emial", "origin"], None) == []
+
+
+def test_a_batch_size_without_an_envelope_is_a_mistake() -> None:
+    without, with_ = HttpOptions(path="/x"), HttpOptions(path="/x", envelope="items")
+
+    assert REQUEST.check(with_, [], 50) == []
+    assert REQUEST.check(without, [], 1) == []
+    assert REQUEST.check(without, [], 50) == [
+        'batch_size needs an "envelope": without one every record is a request of its own'
+    ]
 
 
 def tailored(**given: Any) -> Any:
