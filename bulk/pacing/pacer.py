@@ -162,17 +162,16 @@ class Pacer:
             self._cap, self._cap_until = advice.most, advice.until
         if advice.even is not None and advice.even != self._even:
             self._keep_to(advice.even, used, now)
+            if advice.sure and not self._declared[0]:
+                self._governor = Governor(now, start=self._most, most=self._most)
+            self._governor.limit_to(self._most)
 
     def _keep_to(self, rate: Rate, used: float, now: float) -> None:
         """Keep to a rate that headers tell, beside the declared one; so much of it may be ours already."""
         windows, declared = self._declared
         window, most = Window(rate), _most(rate)
         window.assume_used(now, 1 / most, min(rate.limit, max(0, int(used)) + self.in_flight))
-        first = self._even is None
         self._even, self._windows, self._most = rate, (*windows, window), min(most, declared)
-        if first and not windows:
-            self._governor = Governor(now, start=self._most, most=self._most)
-        self._governor.limit_to(self._most)
 
     async def _take_turn(self, slot: Slot) -> None:
         """Wait until one request may go, and count it."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from bulk.pacing.budget import Budget
 from bulk.pacing.rate import Rate
-from bulk.pacing.window import allowance
 
 NEVER = float("-inf")
 _ROUNDED = 2.0
@@ -35,12 +34,14 @@ class Advice:
         most: The most requests a second.
         until: Time until which ``most`` holds.
         even: A rate never to be exceeded, as if it had been declared.
+        sure: Whether ``even`` is known well enough to begin with it.
     """
 
     pause: float = 0.0
     most: float = float("inf")
     until: float = NEVER
     even: Rate | None = None
+    sure: bool = False
 
 
 class Shared:
@@ -101,20 +102,20 @@ class Shared:
         budgets[limit] = (eased, now + _REMEMBERED * period)
         self._budgets = budgets
         smallest = Rate(int(min(budgets)), period).without(self._reserve)
-        return Advice(most=min(told[0] for told in budgets.values()), until=now + period, even=smallest)
+        most = min(told[0] for told in budgets.values())
+        return Advice(most=most, until=now + period, even=smallest, sure=True)
 
     def _spread(self, budget: Budget, now: float) -> Advice:
         """Spread what is left over the time until there is more."""
-        limit = (budget.limit or 0.0) * (1 - self._reserve)
         left = budget.remaining - (budget.limit or 0.0) * self._reserve
         reset = budget.reset
         if reset is None:
             return Advice(pause=_UNTOLD_RESET if left <= 0 else 0.0)
+        if budget.limit and budget.limit >= 1 and self._longest_reset <= _SHORT_WINDOW:
+            # The window is rather taken to be too short: whoever tries finds out.
+            return Advice(even=Rate(int(budget.limit), self._window).without(self._reserve))
         if reset <= _ROUNDED and self._declared:
             return Advice()  # within the declared rate, the last request of a short budget is ours to use
-        if limit and self._longest_reset <= _SHORT_WINDOW:
-            window = self._window  # rather too short: whoever tries finds out
-            return Advice(most=limit / (window + allowance(window)), until=now + self._longest_reset + 1)
         if left <= 0:
             return Advice(pause=reset)
         return Advice(most=left / max(reset, 1.0), until=now + max(reset, 1.0))

@@ -1,6 +1,7 @@
 """A step's batches, read from the source a chunk at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -28,16 +29,49 @@ def check_unchanged(source: Source) -> None:
         )
 
 
-def feed(source: Source, encode: Encode, told: Mask, packer: Packer) -> Iterator[list[Batch]]:
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a source is fed.
+
+    Attributes:
+        limit: Only the first so many sendable records, or all.
+        canary: The first so many are packed apart from those after them.
+    """
+
+    limit: int | None = None
+    canary: int = 0
+
+
+EVERYTHING = Extent()
+
+
+def feed(
+    source: Source, encode: Encode, told: Mask, packer: Packer, extent: Extent = EVERYTHING
+) -> Iterator[list[Batch]]:
     """Yield the batches of each chunk: every row that was not told otherwise, in source order.
 
     Raises:
         SourceError: The source is not what it was when the run began; row numbers would be wrong.
     """
+    passed = 0
     for chunk in source.chunks():
         check_unchanged(source)
         rows = chunk.frame[ROW].to_numpy()
         frame = chunk.frame.filter(pl.Series(~told[rows - 1]))
-        if frame.height:
-            yield list(packer.add(encode(frame)))
+        if extent.limit is not None:
+            frame = frame.head(extent.limit - passed)
+        head, rest = _parted(frame, extent.canary - passed)
+        passed += frame.height
+        batches = list(packer.add(encode(head))) if head.height else []
+        if head.height and passed >= extent.canary:
+            batches += packer.end()
+        if rest.height:
+            batches += packer.add(encode(rest))
+        yield batches
+        if passed == extent.limit:
+            break
     yield list(packer.end())
+
+
+def _parted(frame: pl.DataFrame, at: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return frame.head(max(at, 0)), frame.slice(max(at, 0))

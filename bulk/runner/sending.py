@@ -30,13 +30,11 @@ class Bounds:
     """How far a step may go.
 
     Attributes:
-        limit: Only the first so many sendable records, or all.
-        canary: So many go alone first.
+        canary: So many go alone first; they come in batches of their own.
         max_failure_rate: Share of failed and unknown at which the step is refused, or None.
         again: Statuses that are sent once more.
     """
 
-    limit: int | None = None
     canary: int = 0
     max_failure_rate: float | None = None
     again: frozenset[Status] = frozenset()
@@ -108,23 +106,16 @@ class Sending:
             self._workers += 1
 
     async def _dispatch_all(self, batches: AsyncIterator[Batch]) -> None:
-        limit = self._bounds.limit
         canary: list[Batch] = []
         gate, untried = self._bounds.canary, False
         async for batch in batches:
-            if limit is not None and self._progress.passed + len(batch) > limit:
-                batch = batch.part(0, max(limit - self._progress.passed, 0))  # noqa: PLW2901 - cut to the limit
-            if len(canary) < gate:
-                first = batch.part(0, min(len(batch), gate - self._progress.passed))
-                untried = await self._dispatch(first) or untried
-                canary += [first.part(at, at + 1) for at in range(len(first))]
-                if len(canary) == gate and untried:
-                    await self._pass_gate(canary)
-            if len(canary) >= gate:
-                await self._dispatch(batch)
+            sent = await self._dispatch(batch)
             self._progress.passed += len(batch)
-            if limit is not None and self._progress.passed >= limit:
-                break
+            if len(canary) < gate:
+                untried = sent or untried
+                canary += [batch.part(at, at + 1) for at in range(len(batch))]
+                if len(canary) >= gate and untried:
+                    await self._pass_gate(canary)
         if len(canary) < gate and untried:
             await self._pass_gate(canary)
 

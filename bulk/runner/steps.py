@@ -12,7 +12,7 @@ from bulk.errors import RefusedError, SourceError, StoppedError
 from bulk.ledger import Entry, Ledger
 from bulk.ledger.board import CODE, Mask, code_set
 from bulk.runner.committer import Committer, Work
-from bulk.runner.feed import feed
+from bulk.runner.feed import Extent, feed
 from bulk.runner.lane import Lane
 from bulk.runner.memories import Memories
 from bulk.runner.people import People
@@ -102,12 +102,16 @@ class LaneSteps:
         self.line.before_wait = sending.reinforce
         await sending.run(self._batches(step))
 
+    @property
+    def _extent(self) -> Extent:
+        options = self.setup.options
+        return Extent(options.limit, 0 if "canary" in options.overrides else options.canary)
+
     def _bounds(self) -> Bounds:
         options = self.setup.options
         lifted = options.overrides
         return Bounds(
-            limit=options.limit,
-            canary=0 if "canary" in lifted else options.canary,
+            canary=self._extent.canary,
             max_failure_rate=None if "max_failure_rate" in lifted else options.max_failure_rate,
             again=options.again,
         )
@@ -130,7 +134,7 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self.setup.source, step.encode, told, step.packer())
+        chunks = feed(self.setup.source, step.encode, told, step.packer(), self._extent)
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
             while (batches := await upcoming) is not None:

@@ -49,7 +49,9 @@ def test_of_10000_people_exactly_the_37_refused_have_failed(shop: Workshop, sand
         name: (person["email"], person["attributes"]) for name, person in people(sandbox).items()
     }
     assert shop.counts("upsert_person") == {"succeeded": 9_963, "failed": 37}
-    told = {line["row"]: (line["reason"], line["error_message"]) for line in shop.export("--status", "failed")}
+    told = {
+        line["row"]: (line["reason"], line["error_message"]) for line in shop.export("--status", "failed")
+    }
     assert dict.fromkeys(sorted(bad), ("refused", refused_for_length("interests"))) == told
     assert (batches(sandbox), sandbox.stats("customerio")["items_repeated"]) == (100, 0)
 
@@ -199,9 +201,7 @@ def test_segments_are_filled_one_request_for_each_and_kind_of_identifier(
     shop: Workshop, sandbox: Sandbox
 ) -> None:
     named = [("", f"p{n}@example.com") if n % 2 else (f"i{n}", "") for n in range(1, 301)]
-    sandbox.put_people(
-        *({"id": name} if name else {"email": address} for name, address in named)
-    )
+    sandbox.put_people(*({"id": name} if name else {"email": address} for name, address in named))
     rows = [(name, address, 7 + n % 3) for n, (name, address) in enumerate(named)]
     shop.source(("{},{},{}".format(*row) for row in rows), header="id,email,segment")
     fields = {"id": "id", "email": "email", "segment_id": "segment"}
@@ -237,9 +237,7 @@ def test_unsubscribing_is_read_back(shop: Workshop) -> None:
         shop.ledger = shop.folder / "unread.ledger"
         assert shop.run(CUSTOMERIO_APP_API_KEY="").returncode == 0
         assert shop.outcomes() == [(row, "succeeded", "not_read_back") for row in (1, 2, 3)]
-        unsubscribed = {
-            one["email"]: one["attributes"] for one in sandbox.contents("customerio", "people")
-        }
+        unsubscribed = {one["email"]: one["attributes"] for one in sandbox.contents("customerio", "people")}
     assert unsubscribed == {"deaf@example.com": {}, "fine@example.com": {"unsubscribed": True}}
 
 

@@ -88,9 +88,13 @@ def test_a_job_is_asked_for_and_not_submitted_again_after_a_kill(shop: Workshop)
 
 
 def test_a_row_that_means_two_customers_touches_neither(shop: Workshop, sandbox: Sandbox) -> None:
-    before = [{"externalId": f"c{n}", "emails": [{"email": f"p{n}@example.com"}], "name": "x"} for n in (1, 2)]
+    before = [
+        {"externalId": f"c{n}", "emails": [{"email": f"p{n}@example.com"}], "name": "x"} for n in (1, 2)
+    ]
     sandbox.put_customers(*before)
-    shop.source(["c1,p2@example.com,Conflict", "c9,p2@example.com,Other id", "c3,p3@example.com,New"], header=HEADER)
+    shop.source(
+        ["c1,p2@example.com,Conflict", "c9,p2@example.com,Other id", "c3,p3@example.com,New"], header=HEADER
+    )
     shop.job(UPSERT, to="kustomer", source={"key": "id"})
     assert shop.run().returncode == 3
     assert shop.outcomes() == [
@@ -150,7 +154,11 @@ def test_an_update_keeps_company_and_what_else_was_there(shop: Workshop, sandbox
 def test_unsubscribing_sets_what_stands_for_it_and_reads_it_back(shop: Workshop, sandbox: Sandbox) -> None:
     sandbox.put_customers(*({"externalId": f"c{n}", "tags": ["vip"]} for n in (1, 2)))
     shop.source(["c1", "c9"], header="id")
-    fields = {"externalId": "id", "custom": {"optedOutBool": {"value": True}}, "tags": {"value": ["opted-out"]}}
+    fields = {
+        "externalId": "id",
+        "custom": {"optedOutBool": {"value": True}},
+        "tags": {"value": ["opted-out"]},
+    }
     shop.job({"operation": "unsubscribe_customer", "fields": fields}, to="kustomer")
     assert shop.run().returncode == 0
     assert shop.outcomes() == [(1, "succeeded", ""), (2, "skipped", "not_found")]
@@ -162,9 +170,7 @@ def test_exactly_the_named_are_deleted_with_approval(shop: Workshop, sandbox: Sa
     sandbox.put_customers(
         *({"externalId": f"c{n}", "emails": [{"email": f"p{n}@example.com"}]} for n in range(1, 6))
     )
-    shop.source(
-        ["c1,", ",p2@example.com", "c3,p4@example.com", "c9,p9@example.com"], header="id,email"
-    )
+    shop.source(["c1,", ",p2@example.com", "c3,p4@example.com", "c9,p9@example.com"], header="id,email")
     fields = {"externalId": "id", "email": "email"}
     shop.job({"operation": "delete_customer", "fields": fields}, to="kustomer")
     assert (shop.run().returncode, len(customers(sandbox))) == (5, 5)

@@ -106,7 +106,12 @@ class Sandbox:
     def put_people(self, *people: dict[str, Any]) -> None:
         """Give the Customer.io workspace people: identifiers and attributes of each, in one object."""
         items = [
-            {"type": "person", "action": "identify", "identifiers": {kind: person[kind]}, "attributes": person}
+            {
+                "type": "person",
+                "action": "identify",
+                "identifiers": {kind: person[kind]},
+                "attributes": person,
+            }
             for person in people
             for kind in [next(name for name in ("id", "email", "phone") if name in person)]
         ]
@@ -114,9 +119,7 @@ class Sandbox:
 
     def put_customers(self, *customers: dict[str, Any]) -> list[str]:
         """Give the Kustomer account customers; return their ids."""
-        return [
-            self.ask("kustomer", "POST", "/customers", customer)["data"]["id"] for customer in customers
-        ]
+        return [self.ask("kustomer", "POST", "/customers", customer)["data"]["id"] for customer in customers]
 
     def targets(self) -> list[tuple[str, str]]:
         """Method and digest of path and query of every request."""
@@ -250,11 +253,10 @@ class Workshop:
         )
 
     @contextmanager
-    def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """Start a run; whatever happens, it is gone at the end."""
-        command = self._command(("run", "contacts.yaml", *arguments))
+    def running_command(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a command; whatever happens, it is gone at the end."""
         with subprocess.Popen(
-            command,
+            self._command(arguments),
             cwd=self.folder,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
@@ -265,6 +267,12 @@ class Workshop:
                 yield process
             finally:
                 process.kill()
+
+    @contextmanager
+    def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a run of the job."""
+        with self.running_command("run", "contacts.yaml", *arguments, **environ) as process:
+            yield process
 
     def ask(self, *arguments: str) -> Ended:
         """Run a command that is only means to an end, without waiting for its imports if possible."""

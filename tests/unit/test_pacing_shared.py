@@ -132,6 +132,15 @@ def test_a_smaller_budget_binds_a_declared_rate(kind: Kind) -> None:
     assert most_within(seen.arrivals, 60) <= 300
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_smaller_budget_of_a_second_binds_a_declared_rate(kind: Kind) -> None:
+    limit = Told(kind, 50, 1)
+    seen = sent(limit, 30, rate=Rate(100, 1), reserve=0.3, others=evenly(14, 30))
+
+    assert (limit.others_refused, seen.after(1).count(False)) == (0, 0)
+    assert len(seen.after(10)) >= 0.96 * 35 * 20
+
+
 def test_a_larger_budget_does_not_lift_a_declared_rate() -> None:
     seen = sent(Told("fixed", 2000, 60), 60, rate=Rate(5, 1), period=60)
 

@@ -72,7 +72,9 @@ def _roles(value: Any) -> Iterator[str]:
     """Yield every text that looks like a role, wherever it stands: the answer's form is not documented."""
     if isinstance(value, str) and (value == "org" or value.startswith("org.")):
         yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    if isinstance(value, dict):
+        value = [inner for name, inner in value.items() if name != "type"]  # of an object, "org" is no role
+    for inner in value if isinstance(value, list) else ():
         yield from _roles(inner)
 
 
