@@ -73,7 +73,7 @@ def _place(wanted: Wanted) -> Destination:
         if wanted.destination not in SYSTEMS:
             near = suggestion(wanted.destination, SYSTEMS) or f"; there are {', '.join(SYSTEMS)}"
             raise UsageError(
-                f'there is no system "{wanted.destination}"{near}; --job JOB names another job\'s'
+                f'there is no system "{wanted.destination}"{near}; a destination of a job needs --job JOB'
             )
         return lone_destination(wanted.destination, os.environ, wanted.settings)
     places = load_job(wanted.job, os.environ, wanted.settings).destinations

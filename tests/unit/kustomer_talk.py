@@ -268,6 +268,7 @@ class Account:
 def _identifiers(shown: Mapping[str, Any], *, shared: bool = False) -> Iterator[tuple[str, str]]:
     if shown.get("externalId"):
         yield "externalId", shown["externalId"]
+    yield from (("externalId", item["externalId"]) for item in shown.get("externalIds", ()))
     for kind in ("email", "phone"):
         yield from ((kind, item[kind]) for item in shown.get(f"{kind}s", ()))
         if shared:

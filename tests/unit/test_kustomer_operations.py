@@ -261,6 +261,16 @@ def test_nobody_is_deleted_whose_identifiers_contradict_each_other(record: dict[
     assert (talk.settled, talk.written, len(account.customers)) == ([CONFLICT], [], 2)
 
 
+def test_somebody_who_was_merged_into_another_does_not_have_the_other_deleted() -> None:
+    account = Account()
+    survivor = account.add(externalId="c-5", externalIds=[{"externalId": "c-5"}, {"externalId": "c-0"}])
+
+    talk = delete(account, {"externalId": "c-0"})
+
+    assert (talk.settled, list(account.customers)) == ([CONFLICT], [survivor])
+    assert delete(account, {"externalId": "c-5"}).settled == [SUCCEEDED]
+
+
 def test_a_phone_alone_never_selects_whom_to_delete() -> None:
     account = two_customers()
 

@@ -135,7 +135,9 @@ def test_a_smaller_budget_binds_a_declared_rate(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_smaller_budget_of_a_second_binds_a_declared_rate(kind: Kind) -> None:
     limit = Told(kind, 50, 1)
-    seen = sent(limit, 30, rate=Rate(100, 1), reserve=0.3, others=evenly(14, 30))
+    # What goes out before the first answer knows of no headers.
+    others = [2 + time for time in evenly(14, 28)]
+    seen = sent(limit, 30, rate=Rate(100, 1), reserve=0.3, others=others)
 
     assert (limit.others_refused, seen.after(1).count(False)) == (0, 0)
     assert len(seen.after(10)) >= 0.96 * 35 * 20
