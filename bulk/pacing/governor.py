@@ -45,7 +45,7 @@ _HELD_TURNS = 1.5
 """How many requests are left out when one was refused, so that there is room for the next."""
 _PATIENCE = 5.0
 """Seconds after which a trial request that is not answered is no longer waited for."""
-_COUNTABLE = 12
+_COUNTABLE = 30
 _LONGEST_MEASURE = 20.0
 
 

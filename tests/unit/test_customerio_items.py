@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from bulk.destinations.customerio.ulid import ulids
+from bulk.destinations.customerio.ulid import ulids, ulids_of
 
 ULID = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -211,6 +211,16 @@ def test_an_event_id_is_a_ulid_that_depends_on_seed_and_row_alone(seed: str, row
     assert together == [ulids(seed, numbered(row))[0] for row in rows]
     assert len(set(together)) == len(rows)
     assert not set(together) & set(ulids(f"{seed}x", numbered(*rows)))
+
+
+def test_an_event_id_of_yours_becomes_the_same_ulid_each_time_and_a_ulid_stays_itself() -> None:
+    mine = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    found = ulids_of(pl.Series(["order-1", "order-2", "order-1", None, mine, mine.lower()])).to_list()
+
+    assert found[0] == found[2] == "01HPA2BMTFQS3K6Q93J06E263F"
+    assert found[3:] == [None, mine, mine]
+    assert ULID.fullmatch(str(found[1]))
+    assert found[0] != found[1]
 
 
 def test_event_ids_stay_the_same_from_version_to_version() -> None:

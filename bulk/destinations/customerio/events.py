@@ -5,7 +5,7 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.destinations.customerio.batches import BATCHING, sending
 from bulk.destinations.customerio.identifiers import PERSON, PERSON_FIELDS, SPEC, first, given
-from bulk.destinations.customerio.ulid import ulids
+from bulk.destinations.customerio.ulid import ulids, ulids_of
 from bulk.destinations.fields import Field, Kind
 from bulk.destinations.operation import Effect, Operation, Terms
 from bulk.destinations.shape import braced, constant, member
@@ -26,9 +26,9 @@ _ATTRIBUTES = Field("attributes", Kind.OBJECT, "The payload: any JSON values.", 
 _EVENT_ID = Field(
     "event_id",
     Kind.IDENTIFIER,
-    "A ULID by which Customer.io knows an event it has had; derived from pass, step and row if not given.",
-    "sent as id: vendor's specification (sure); for how long it is remembered is not documented",
-    pattern="[0-7][0-9A-HJKMNP-TV-Z]{25}",
+    "By what Customer.io knows an event it has had; derived from pass, step and row if not given.",
+    "sent as id: a ULID, by the vendor's specification (sure), so another id of yours is turned into one,"
+    " always the same; for how long it is remembered is not documented",
     sent_as="id",
 )
 
@@ -36,16 +36,20 @@ _EVENT_ID = Field(
 def item(terms: Terms) -> pl.Expr:
     """Return the event as it is sent."""
     drawn = pl.col(ROW).map_batches(lambda rows: ulids(terms.seed, rows), return_dtype=pl.String)
-    quoted = pl.concat_str(pl.lit('"'), drawn, pl.lit('"'))
+    own = given("event_id").str.json_decode(pl.String).map_batches(ulids_of, return_dtype=pl.String)
     return braced(
         member("type", constant("person")),
         member("action", pl.coalesce(given("type"), constant("event"))),
         member("identifiers", first()),
         member("name", given("name")),
-        member("id", pl.coalesce(given("event_id"), quoted)),
+        member("id", pl.coalesce(_quoted(own), _quoted(drawn))),
         member("timestamp", given("timestamp")),
         member("attributes", given("attributes")),
     )
+
+
+def _quoted(text: pl.Expr) -> pl.Expr:
+    return pl.concat_str(pl.lit('"'), text, pl.lit('"'))
 
 
 TRACK = Operation(

@@ -1,5 +1,6 @@
-"""Identifiers of events: always the same one for the same row of the same pass."""
+"""Identifiers of events: always the same one for the same row of the same pass, or the same id of yours."""
 
+import re
 from hashlib import blake2b
 
 import numpy as np
@@ -14,6 +15,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _BITS = np.arange(55, -5, -5, dtype=np.uint64)
 """Twelve characters of five bits each: the lower sixty bits of a number."""
 
+_ULID = re.compile(rb"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 Words = npt.NDArray[np.uint64]
 
 
@@ -29,6 +31,21 @@ def ulids(seed: str, rows: pl.Series) -> pl.Series:
         text[:, start : start + 12] = _ALPHABET[(words[:, None] >> _BITS) & np.uint64(31)]
     joined = text.tobytes().decode("ascii")
     return pl.Series([joined[at : at + _LENGTH] for at in range(0, len(joined), _LENGTH)], dtype=pl.String)
+
+
+def ulids_of(ids: pl.Series) -> pl.Series:
+    """Return a ULID for each id of yours: itself if it is one, else one that depends on the id alone."""
+    known = {text: _ulid_of(text) for text in ids.unique() if text is not None}
+    return pl.Series([known.get(text) for text in ids], dtype=pl.String)
+
+
+def _ulid_of(text: str) -> str:
+    raw = text.encode()
+    if _ULID.fullmatch(raw.upper()):
+        return text.upper()
+    number = int.from_bytes(blake2b(raw, digest_size=15).digest())
+    digits = [_ALPHABET[number >> shift & 31] for shift in range(115, -5, -5)]
+    return (_BEGIN + bytes(digits)).decode("ascii")
 
 
 def _mixed(words: Words) -> Words:

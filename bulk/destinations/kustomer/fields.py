@@ -87,7 +87,7 @@ _SENTIMENT = Field(
     OPENAPI,
     members=(
         Field("polarity", Kind.INTEGER, "-1, 0 or 1.", OPENAPI, required=True),
-        Field("confidence", Kind.NUMBER, "From -1 to 1.", OPENAPI),
+        Field("confidence", Kind.NUMBER, "From -1 to 1.", OPENAPI, required=True),
     ),
 )
 
