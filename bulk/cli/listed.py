@@ -62,6 +62,8 @@ class Listed:
         schema = pl.Schema(
             {name: _TYPES.get(frozenset(seen), pl.String) for name, seen in self._columns.items()}
         )
+        if not self.records:
+            yield schema.to_frame()
         for lines in self.lines():
             yield pl.read_ndjson(lines, schema=schema)
 

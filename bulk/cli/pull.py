@@ -33,6 +33,13 @@ def pull(  # noqa: PLR0913 - one parameter per option
             "--where", metavar="NAME=VALUE", help="Only these, such as segment=7; see bulk destinations."
         ),
     ] = None,
+    segment: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only people of a segment: --where segment=ID")
+    ] = None,
+    filter_: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="JSON", help="The system's own filter: --where filter=JSON"),
+    ] = None,
     settings: SetOption = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="BULK_LOG_FORMAT", help="Lines for people, or JSON lines.")
@@ -51,8 +58,13 @@ def pull(  # noqa: PLR0913 - one parameter per option
         job=job,
         limit=limit,
         by=by,
-        where=tuple(where or ()),
+        where=(*(where or ()), *_named(segment=segment, filter=filter_)),
         settings=tuple(settings or ()),
         json_log=log_format is LogFormat.JSON,
     )
     raise typer.Exit(fetch(wanted))
+
+
+def _named(**options: str | None) -> list[str]:
+    """Return options that have a switch of their own in the form of ``--where``."""
+    return [f"{name}={value}" for name, value in options.items() if value is not None]
