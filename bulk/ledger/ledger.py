@@ -212,12 +212,23 @@ class Ledger:
             )
             self.run = int(cursor.lastrowid or 0)
 
-    def end_run(self, now: float, exit_code: int) -> None:
-        """Note how the run ended."""
+    def end_run(self, now: float, exit_code: int, rates: Mapping[str, float]) -> None:
+        """Note how the run ended, and what rate each destination was found to allow."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE runs SET ended_at = ?, exit_code = ? WHERE run = ?", (now, exit_code, self.run)
+                "UPDATE runs SET ended_at = ?, exit_code = ?, facts = json_set(facts, '$.rates', json(?))"
+                " WHERE run = ?",
+                (now, exit_code, orjson.dumps(rates).decode(), self.run),
             )
+
+    def found_rates(self) -> dict[str, float]:
+        """Return what rate each destination was last found to allow, where a run found it."""
+        found: dict[str, float] = {}
+        for (rates,) in self._query(
+            "SELECT json_extract(facts, '$.rates') FROM runs WHERE ended_at IS NOT NULL ORDER BY run"
+        ):
+            found |= orjson.loads(rates or "{}")
+        return found
 
     def commit(
         self, entries: Iterable[Entry], intents: Iterable[Intent] = (), memories: Iterable[Memory] = ()

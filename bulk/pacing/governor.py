@@ -53,6 +53,7 @@ class Governor:
     """A rate that doubles until the first refusal, falls to what was achieved, and then climbs gently.
 
     From a refusal until a request sent after it is accepted, all hold still but for single trials.
+    ``ceiling`` is what the server was found to allow, None until it has refused something.
 
     Args:
         now: Seconds on the caller's clock.
@@ -63,7 +64,7 @@ class Governor:
     def __init__(self, now: float, start: float = START, most: float = float("inf")) -> None:
         self.rate = min(start, most)
         self._most = most
-        self._ceiling: float | None = None
+        self.ceiling: float | None = None
         self._proved = 0.0
         self._step = 0.0
         self._growth = 1.0
@@ -162,7 +163,7 @@ class Governor:
             self._approach(achieved)
 
     def _is_ceiling(self, rate: float) -> bool:
-        return self._ceiling is not None and abs(rate - self._ceiling) <= _AGREE * self._ceiling
+        return self.ceiling is not None and abs(rate - self.ceiling) <= _AGREE * self.ceiling
 
     def _approach(self, ceiling: float) -> None:
         """Start below a ceiling that was found roughly."""
@@ -174,7 +175,7 @@ class Governor:
 
     def _settle_at(self, ceiling: float) -> None:
         """Stay just below a ceiling that is well known, and touch it now and then."""
-        self._ceiling, self._growth = ceiling, 1.0
+        self.ceiling, self._growth = ceiling, 1.0
         self.rate = max(_LOWEST, ceiling * _SETTLED_FALL)
         looks = max(_BLOCKS * self._cost, _TURNS / self.rate) / self._interval
         self._step = (1 - _SETTLED_FALL) / min(max(looks, _FEWEST_LOOKS), _MOST_LOOKS)
@@ -204,13 +205,13 @@ class Governor:
         self._looked, self._sent, self._refused = now, 0, False
 
     def _raised(self) -> float:
-        ceiling = self._ceiling
+        ceiling = self.ceiling
         if ceiling is None or self.rate < ceiling * _LOWEST_START:
             return self.rate * 2
         if self.rate < ceiling * _NEAR:
             return self.rate + (ceiling - self.rate) * _APPROACH
         if self.rate > ceiling * _FAR_ABOVE:
-            self._ceiling = self.rate
+            self.ceiling = self.rate
         growth = _GROWTH if self.rate > ceiling * _ABOVE else self._growth
         self._step = min(self._step * growth, _LARGEST_STEP)
         return self.rate + ceiling * self._step

@@ -19,6 +19,10 @@ _NOTABLE = 0.005
 """Share by which the rate must change before the spacing does."""
 
 
+_TRUSTED = 0.8
+"""Share of what a former run found that is tried at once."""
+
+
 class Slot:
     """The right to send one request, from entering the context to leaving it."""
 
@@ -60,6 +64,7 @@ class Pacer:
             former run is taken to have sent at the full rate until now. None: there was none.
         period: Seconds over which the server counts a budget that its headers tell of, if they do not
             say when it is renewed. Such a budget is then used as if it had been declared.
+        found: Requests per second that a former run found the server to allow; None if none did.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Pacer:
         quiet_for: float | None = None,
         *,
         period: float | None = None,
+        found: float | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._concurrency = concurrency
@@ -85,7 +91,7 @@ class Pacer:
         self._even: Rate | None = None
         self._windows: tuple[Window, ...] = ()
         self._most = float("inf")
-        self._governor = Governor(now, START)
+        self._governor = Governor(now, START if found is None else max(START, _TRUSTED * found))
         if rate is not None:
             self._declare(rate.without(reserve), quiet_for, now)
         self._declared = self._windows, self._most
@@ -107,6 +113,11 @@ class Pacer:
         if own >= UNLIMITED and not self._windows:
             own = float("inf")
         return min(own, self._cap) if self._loop.time() < self._cap_until else own
+
+    @property
+    def found(self) -> float | None:
+        """Requests per second that the server was found to allow; None if it never refused any."""
+        return self._governor.ceiling
 
     @property
     def paused_for(self) -> float:

@@ -51,6 +51,11 @@ class Lane:
         """Seconds until something may be sent again; 0 if no pause is in force."""
         return max(way.pacer.paused_for for way in self._ways.values())
 
+    @property
+    def found_rate(self) -> float | None:
+        """Requests per second that its main surface was found to allow; None if it never refused any."""
+        return self._ways[""].pacer.found
+
     async def wait(self, seconds: float) -> None:
         """Let time pass, holding neither a slot nor the rate."""
         self.before_wait()

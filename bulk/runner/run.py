@@ -92,7 +92,7 @@ class Run:
         await self._send()
         self.phase = "done"
         code = self._exit_code()
-        await self._ledger_work(partial(self.ledger.end_run, self._world.unix(), code))
+        await self._ledger_work(partial(self.ledger.end_run, self._world.unix(), code, self._found_rates()))
         return code
 
     async def _read(self) -> bool:
@@ -182,7 +182,10 @@ class Run:
         stop = Stop()
         if self._stop.requested:
             stop.request()
-        return await open_lane(lane, stack, stop=stop, world=self._world, quiet_for=self._quiet_for())
+        found = self.ledger.found_rates().get(lane.name)
+        return await open_lane(
+            lane, stack, stop=stop, world=self._world, quiet_for=self._quiet_for(), found=found
+        )
 
     def _steps(self, lane: LaneSetup, committer: Committer) -> LaneSteps:
         return LaneSteps(
@@ -213,6 +216,10 @@ class Run:
             self._note("drain_ended", seconds=patience)
         for task in sending:
             task.cancel()
+
+    def _found_rates(self) -> dict[str, float]:
+        found = {name: lane.found_rate for name, lane in self.lanes.items()}
+        return {name: rate for name, rate in found.items() if rate is not None}
 
     def _exit_code(self) -> int:
         """Tell the ledger's state, or why the run ended early."""

@@ -267,14 +267,27 @@ def test_a_new_pass_begins_with_everything_pending_and_the_old_one_can_still_be_
 
 def test_runs_are_noted_with_their_end(open_ledger: Callable[..., Ledger], path: Path) -> None:
     ledger = open_ledger(1)
-    ledger.end_run(1010.0, 3)
+    ledger.end_run(1010.0, 3, {})
     ledger.begin_run(1020.0, {"approval": "yes"})
 
     with View(path) as view:
         assert [(run["run"], run["ended_at"], run["exit_code"], run["facts"]) for run in view.runs] == [
-            (1, 1010.0, 3, {"version": "test"}),
+            (1, 1010.0, 3, {"version": "test", "rates": {}}),
             (2, None, None, {"approval": "yes"}),
         ]
+
+
+def test_the_last_rate_that_was_found_for_a_destination_is_remembered(
+    open_ledger: Callable[..., Ledger],
+) -> None:
+    ledger = open_ledger(1)
+    before = ledger.found_rates()
+    ledger.end_run(1010.0, 0, {"crm": 90.5, "shop": 12.0})
+    ledger.begin_run(1020.0, {})
+    ledger.end_run(1030.0, 0, {"crm": 110.0})
+    ledger.begin_run(1040.0, {})
+
+    assert (before, ledger.found_rates()) == ({}, {"crm": 110.0, "shop": 12.0})
 
 
 def test_a_fact_is_written_once_and_then_only_compared(

@@ -43,7 +43,7 @@ def test_a_hidden_rate_is_found_and_used(
     starts: tuple[float, float],
     seed: int,
 ) -> None:
-    seconds, chance = starts[1] + max(60.0, 10 * period), random.Random(seed)
+    seconds, chance = starts[1] + max(60.0, 10 * period, 2000 / limit), random.Random(seed)
 
     async def main() -> Seen:
         way = jittered(chance, 0.015, 0.03)
@@ -226,3 +226,18 @@ def test_a_reset_is_seconds_or_a_point_in_time_or_nonsense(reset: str, seconds: 
 def test_no_header_upsets_it(headers: dict[str, str]) -> None:
     budget = read_budget(headers, NOON)
     assert budget is None or budget.remaining >= 0
+
+
+@pytest.mark.parametrize(("found", "start"), [(None, 5.0), (100.0, 80.0), (3.0, 5.0)])
+def test_what_a_former_run_found_is_where_the_next_one_begins(found: float | None, start: float) -> None:
+    async def begins() -> float:
+        return Pacer(None, 16, found=found).rate
+
+    assert run(begins()) == start
+
+
+def test_nothing_is_found_before_something_was_refused() -> None:
+    async def found() -> float | None:
+        return Pacer(None, 16).found
+
+    assert run(found()) is None
