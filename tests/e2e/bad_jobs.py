@@ -122,14 +122,21 @@ NAMES = (
     Case(
         "unknown system",
         'bulk: job.yaml:5: destinations.customerli: unknown system "customerli"; known are '
-        "customerly\n"
+        "customerly, customerio, kustomer, http\n"
         'job.yaml:9: steps[0].destination: unknown destination "customerly"; did you mean '
         '"customerli"?',
         job=job_with(("customerly:", "customerli:")),
     ),
     Case(
-        "system of a later version",
-        'bulk: job.yaml:6: destinations.customerly: unknown system "kustomer"; known are customerly',
+        "system nobody knows",
+        'bulk: job.yaml:6: destinations.customerly: unknown system "acme"; known are customerly, customerio, '
+        "kustomer, http",
+        job=job_with(("base_url", "system: acme\n    base_url")),
+    ),
+    Case(
+        "operation of another system",
+        'bulk: job.yaml:11: steps[0].operation: unknown operation "upsert_user"; did you mean '
+        '"upsert_customer"?',
         job=job_with(("base_url", "system: kustomer\n    base_url")),
     ),
     Case(
@@ -141,7 +148,9 @@ NAMES = (
     Case(
         "unknown operation, nothing near",
         'bulk: job.yaml:10: steps[0].operation: unknown operation "frobnicate"; customerly has '
-        "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user",
+        "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user, add_user_attributes, "
+        "add_user_to_company, add_company_attributes, tag, untag, delete_tag, send_message, "
+        "create_collection, update_collection, delete_collection, create_article, update_article, delete_article",
         job=job_with(("upsert_user", "frobnicate")),
     ),
     Case(

@@ -1,6 +1,5 @@
 """Customer.io: people, events, segments, devices and merges arrive as the source has them, each once."""
 
-import json
 from collections import defaultdict
 from typing import Any
 
@@ -70,7 +69,9 @@ def test_batches_are_packed_by_bytes_and_what_is_too_long_is_never_sent(
         for event in sandbox.contents("customerio", "events")
     }
     assert {str(n): text[n] for n in text if n != 7} == arrived
-    assert sandbox.stats("customerio")["statuses"] == {"200": 5}, "99 × 20 kB need no more requests of 500 kB"
+    assert sandbox.stats("customerio")["statuses"] == {"200": 5}, (
+        "99 items of 20 kB fill five requests of 500 kB"
+    )
     assert [row for row, status, _ in shop.outcomes() if status == "rejected"] == [7]
 
 
@@ -109,7 +110,7 @@ def test_removing_needs_approval_and_removes_exactly_the_named(
 ) -> None:
     shop.source(["1", "2", "unknown"], header="id")
     shop.job({"operation": operation, "fields": {"id": "id"}}, to="customerio")
-    assert (shop.run().returncode, set(people(known))) == (5, {"1", "2", "3"})
+    assert (shop.refused(), set(people(known))) == (5, {"1", "2", "3"})
     assert shop.run("--yes").returncode == 0
     assert set(people(known)) == left
     blocked = {(one["type"], one["value"]) for one in known.contents("customerio", "suppressed")}
@@ -123,7 +124,7 @@ def test_a_suppression_is_lifted_only_with_approval(shop: Workshop, known: Sandb
     before = known.contents("customerio", "suppressed")
     shop.source(["1"], header="id")
     shop.job({"operation": "unsuppress_person", "fields": {"id": "id"}}, to="customerio")
-    assert (shop.run().returncode, known.contents("customerio", "suppressed")) == (5, before)
+    assert (shop.refused(), known.contents("customerio", "suppressed")) == (5, before)
     assert shop.run("--yes").returncode == 0
     assert {"type": "id", "value": "1"} not in known.contents("customerio", "suppressed")
     assert {"type": "id", "value": "2"} in known.contents("customerio", "suppressed")
@@ -157,7 +158,7 @@ def test_consent_is_never_given_back_unasked(shop: Workshop, sandbox: Sandbox) -
     }
     shop.job({**step, "resubscribe": True}, to="customerio", name="again")
     shop.ledger = shop.folder / "again.ledger"
-    assert shop.run().returncode == 5
+    assert shop.refused() == 5
     assert shop.run("--yes").returncode == 0
     assert {name: one["attributes"]["unsubscribed"] for name, one in people(sandbox).items()} == {
         "1": False,
@@ -168,18 +169,18 @@ def test_consent_is_never_given_back_unasked(shop: Workshop, sandbox: Sandbox) -
 EVENTS, VISITORS = 10_000, 50
 
 
-@pytest.mark.parametrize("faults", [0.0, 0.04])
+@pytest.mark.parametrize("faults", [0.0, 0.025])
 def test_events_arrive_once_and_in_order_through_a_kill(shop: Workshop, faults: float) -> None:
     visits = [(n, n * 7 % VISITORS) for n in range(1, EVENTS + 1)]
     shop.source((f"v{who},{n},{n % 10}" for n, who in visits), header="id,number,page")
     number = {"column": "number", "as": "int"}
     fields = {"id": "id", "name": {"value": "visit"}, "attributes": {"number": number, "page": "page"}}
-    step = {"operation": "track_event", "fields": fields, "batch_size": 50}
-    with sandbox_with(SandboxOptions(faults=faults, fault_delay=0.05, seed=4)) as sandbox:
+    step = {"operation": "track_event", "fields": fields, "batch_size": 100}
+    with sandbox_with(SandboxOptions(faults=faults, fault_delay=0.05, seed=6)) as sandbox:
         shop.at(sandbox)
-        shop.job(step, to="customerio", place={"rate": "300/s"})
+        shop.job(step, to="customerio", place={"rate": "200/s"})
         with shop.running() as run:
-            until(lambda: sandbox.stats("customerio")["requests"] >= 40, "40 requests")
+            until(lambda: sandbox.stats("customerio")["requests"] >= 25, "25 requests")
             assert run.poll() is None, "the run was over before it could be killed"
             run.kill()
         last = shop.run("--set", "destinations.customerio.rate=3000/s")
@@ -193,8 +194,8 @@ def test_events_arrive_once_and_in_order_through_a_kill(shop: Workshop, faults: 
         expected[f"v{who}"].append(n)
     assert expected == arrived
     assert shop.counts("track_event") == {"succeeded": EVENTS}
-    # The server had to recognise at least the batches whose answers it withheld.
-    assert (stats["items_repeated"] > 0) >= (faults > 0)
+    if faults:
+        assert stats["items_repeated"] > 0, "no batch whose answer was withheld was sent again"
 
 
 def test_segments_are_filled_one_request_for_each_and_kind_of_identifier(
@@ -245,7 +246,7 @@ def test_profiles_are_merged_only_with_approval(shop: Workshop, known: Sandbox) 
     shop.source(["1,2", "3,3"], header="stays,goes")
     fields = {"primary": {"id": "stays"}, "secondary": {"id": "goes"}}
     shop.job({"operation": "merge_people", "fields": fields}, to="customerio", source={"key": "stays"})
-    assert (shop.run().returncode, len(people(known))) == (5, 3)
+    assert (shop.refused(), len(people(known))) == (5, 3)
     assert shop.run("--yes").returncode == 3
     assert set(people(known)) == {"1", "3"}
     assert shop.outcomes() == [(1, "succeeded", ""), (2, "rejected", "bad_value")]
@@ -265,6 +266,6 @@ def test_devices_come_and_go(shop: Workshop, known: Sandbox) -> None:
     step = {"operation": "delete_device", "fields": {"id": "id", "device": {"id": "token"}}}
     shop.source(["1,t/1"], header="id,token")
     shop.job(step, to="customerio", name="leavers")
-    assert shop.run().returncode == 5
+    assert shop.refused() == 5
     assert shop.run("--yes").returncode == 0
     assert [one["token"] for one in people(known)["1"]["devices"]] == ["t/2"]

@@ -60,7 +60,7 @@ def test_a_job_is_asked_for_and_not_submitted_again_after_a_kill(shop: Workshop)
     names = {n: f"Person {n}" for n in range(1, 251)}
     shop.source(rows(names), header=HEADER)
     shop.job({**UPSERT, "lookup": "on_conflict"}, to="kustomer")
-    with sandbox_with(SandboxOptions(kustomer=KustomerBehaviour(job_seconds=4.0))) as sandbox:
+    with sandbox_with(SandboxOptions(kustomer=KustomerBehaviour(job_seconds=2.5))) as sandbox:
         shop.at(sandbox)
         shop.job({**UPSERT, "lookup": "on_conflict"}, to="kustomer")
 
@@ -173,7 +173,7 @@ def test_exactly_the_named_are_deleted_with_approval(shop: Workshop, sandbox: Sa
     shop.source(["c1,", ",p2@example.com", "c3,p4@example.com", "c9,p9@example.com"], header="id,email")
     fields = {"externalId": "id", "email": "email"}
     shop.job({"operation": "delete_customer", "fields": fields}, to="kustomer")
-    assert (shop.run().returncode, len(customers(sandbox))) == (5, 5)
+    assert (shop.refused(), len(customers(sandbox))) == (5, 5)
     assert shop.run("--yes").returncode == 3
     assert set(customers(sandbox)) == {"c3", "c4", "c5"}
     assert shop.outcomes() == [
@@ -191,7 +191,7 @@ def test_customers_are_merged_once_and_only_with_approval(shop: Workshop, sandbo
     shop.source([f"{first},{second}", f"{third},{third}"], header="goes,stays")
     fields = {"source": "goes", "target": "stays"}
     shop.job({"operation": "merge_customers", "fields": fields}, to="kustomer", source={"key": "goes"})
-    assert (shop.run().returncode, len(customers(sandbox))) == (5, 3)
+    assert (shop.refused(), len(customers(sandbox))) == (5, 3)
     assert shop.run("--yes").returncode == 3
     assert shop.outcomes() == [(1, "succeeded", ""), (2, "rejected", "bad_value")]
     merges = sandbox.contents("kustomer", "merges")
@@ -227,8 +227,9 @@ def test_a_reserve_of_the_budget_is_left_to_others(shop: Workshop) -> None:
     assert (code, stats["customers"], refused) == (0, 100, [])
     assert str(HTTPStatus.TOO_MANY_REQUESTS.value) not in stats["statuses"]
     ours = [entry["time"] for entry in log if entry["path"] != "/customers"]
-    fastest = max(later - first for first, later in zip(ours, ours[50:], strict=False))
-    assert fastest >= 50 / (BUDGET / 60), "faster than the whole budget allows"
+    fastest = min(later - first for first, later in zip(ours, ours[50:], strict=False))
+    share = BUDGET / 60 * (1 - RESERVE)
+    assert fastest >= 0.9 * 50 / share, "faster than our share of the budget"
 
 
 @pytest.mark.parametrize("role", ["org.permission.customer.update", "org.permission.bulk.read"])

@@ -190,9 +190,7 @@ def test_an_interrupted_listing_leaves_no_file(
     ],
     ids=lambda given: " ".join(given[:2]) if isinstance(given, tuple) else None,
 )
-def test_a_wrong_name_is_told_in_a_sentence(
-    shop: Workshop, sandbox: Sandbox, arguments: tuple[str, ...], said: str
-) -> None:
+def test_a_wrong_name_is_told_in_a_sentence(shop: Workshop, arguments: tuple[str, ...], said: str) -> None:
     shop.write("who.txt", "a@example.com\n")
     told = shop.ask("pull", *arguments)
     assert (told.code, said in told.stderr) == (2, True), told.stderr
@@ -205,7 +203,8 @@ def test_without_the_app_key_people_are_not_listed(shop: Workshop, sandbox: Sand
     assert (told.code, "CUSTOMERIO_APP_API_KEY" in told.stderr) == (2, True), told.stderr
 
 
-def test_the_destination_of_a_job_is_read_with_its_own_settings(shop: Workshop, users: Sandbox) -> None:
+@pytest.mark.usefixtures("users")
+def test_the_destination_of_a_job_is_read_with_its_own_settings(shop: Workshop) -> None:
     shop.job(to={"crm": {"system": "customerly"}})
     done = shop.bulk("pull", "crm", "users", "-o", "users.ndjson", "--job", "contacts.yaml")
     assert done.returncode == 0, done.stderr

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from workshop import REPOSITORY, USUAL_PLACE, Sandbox, Workshop, sandbox_with
+from workshop import REPOSITORY, Sandbox, Workshop, sandbox_with
 
 from bulk.sandbox import CustomerioBehaviour, KustomerBehaviour, SandboxOptions
 
@@ -15,6 +16,7 @@ THREE = (
     {
         "destination": "customerio",
         "operation": "upsert_person",
+        "batch_size": 5,
         "fields": {"email": "email", "attributes": {"name": "name"}},
     },
     {
@@ -40,6 +42,10 @@ def by_address(sandbox: Sandbox, system: str) -> dict[str, str]:
     return {customer["emails"][0]["email"]: customer["name"] for customer in found}
 
 
+def port_of(sandbox: Sandbox) -> int:
+    return urlsplit(sandbox.url).port or 0
+
+
 def steps(shop: Workshop) -> dict[str, dict[str, int]]:
     """The statuses that any row of each step has."""
     told: dict[str, dict[str, int]] = shop.status()["steps"]
@@ -50,7 +56,7 @@ def test_one_system_down_does_not_keep_the_others(shop: Workshop) -> None:
     shop.people(ROWS)
     impatient = ("--set", "destinations.customerio.retry.max_elapsed=2s")
     with sandbox_with(SandboxOptions(down=("customerio",))) as sandbox:
-        port = int(sandbox.urls["control"].rsplit(":", 1)[1].partition("/")[0])
+        port = port_of(sandbox)
         shop.at(sandbox)
         shop.job(*THREE, to=PLACES)
         assert shop.run(*impatient).returncode == 4
@@ -69,6 +75,22 @@ def test_one_system_down_does_not_keep_the_others(shop: Workshop) -> None:
         others = [sandbox.stats(system)["requests"] for system in ("customerly", "kustomer")]
     assert others == [0, 0], "what is settled is not sent again"
     assert set(map(tuple, (counts.items() for counts in steps(shop).values()))) == {(("succeeded", ROWS),)}
+
+
+def test_a_single_request_that_uses_up_its_retries_fails_its_rows_and_they_can_be_sent_again(
+    shop: Workshop,
+) -> None:
+    shop.people(10)
+    with sandbox_with(SandboxOptions(down=("customerio",))) as sandbox:
+        shop.at(sandbox)
+        shop.job(THREE[1], to="customerio", place={"retry": {"max_elapsed": "1s"}})
+        port = port_of(sandbox)
+        assert shop.run().returncode == 3
+    assert steps(shop) == {"upsert_person": {"failed": 10}}
+    with sandbox_with(SandboxOptions(port=port)) as sandbox:
+        assert shop.run("--retry", "failed").returncode == 0
+        assert len(sandbox.contents("customerio", "people")) == 10
+    assert steps(shop) == {"upsert_person": {"succeeded": 10}}
 
 
 def test_two_accounts_of_one_system_are_told_apart(shop: Workshop, sandbox: Sandbox) -> None:
@@ -94,7 +116,7 @@ def test_two_accounts_of_one_system_are_told_apart(shop: Workshop, sandbox: Sand
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.stem)
 def test_every_shipped_job_runs_in_the_sandbox(shop: Workshop, job: Path) -> None:
     quick = ("--set", "destinations.customerio.lag=1s") if "customerio" in job.read_text("utf-8") else ()
-    run = shop.bulk("run", str(job), "--sandbox", "--limit", "40", *quick)
+    run = shop.bulk("run", str(job), "--sandbox", "--limit", "15", *quick)
     assert run.returncode == 0, run.stderr
     told = shop.ask("status", f"{job.stem}.ledger", "--json").stdout
     assert '"balanced":true' in told.replace(" ", "")
@@ -169,7 +191,3 @@ def test_a_check_finds_a_key_of_another_pod(shop: Workshop) -> None:
         shop.job(THREE[2], to="kustomer")
         code, said = check(shop)
     assert (code, "base_url" in said) == (2, True), said
-
-
-def test_usual_places_know_every_system(shop: Workshop) -> None:
-    assert set(USUAL_PLACE) == {"customerly", "customerio", "kustomer", "http"}

@@ -1,26 +1,24 @@
 """What the end-to-end tests work with: sources, jobs, the command as a subprocess, the sandbox's memory."""
 
-import hashlib
 import os
 import shlex
 import subprocess
 import sys
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 import orjson
+from at_sandbox import Sandbox, sandbox_with, sha256
+from forked_bulk import Ended, ForkedBulk
 
 import bulk
-from forked_bulk import Ended, ForkedBulk
-from bulk.sandbox import SANDBOX_TOKEN, SandboxOptions, running_sandbox
+from bulk.sandbox import SANDBOX_TOKEN
+
+__all__ = ["REPOSITORY", "Place", "Row", "Sandbox", "Workshop", "sandbox_with", "sha256", "until"]
 
 REPOSITORY = Path(bulk.__file__).resolve().parents[1]
 PATIENCE = 60.0
@@ -29,9 +27,6 @@ POLL = 0.002
 """Seconds between two looks at a condition, so that what is waited for gets the processor."""
 Row = dict[str, Any]
 Place = dict[str, Any]
-_BASIC = b64encode(f"sandbox:{SANDBOX_TOKEN}".encode()).decode()
-AUTHORIZATION = {"customerio": f"Basic {_BASIC}"}
-"""How each system lets us in; all others take the token as a bearer."""
 USUAL_PLACE: Mapping[str, Place] = {
     "customerly": {"rate": "1000/s"},
     "customerio": {"rate": "1000/s", "app_rate": "1000/s", "lag": "0.5s"},
@@ -49,100 +44,6 @@ def until(condition: Callable[[], object], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"never happened: {what}")
         pause.wait(POLL)
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """A running sandbox and what it remembers."""
-
-    urls: Mapping[str, str]
-
-    @property
-    def url(self) -> str:
-        return self.urls["customerly"]
-
-    def _read(self, path: str) -> bytes:
-        with urlopen(f"{self.urls['control']}/{path}") as answer:
-            body: bytes = answer.read()
-        return body
-
-    def reset(self) -> None:
-        with urlopen(Request(f"{self.urls['control']}/reset", method="POST")) as answer:
-            answer.read()
-
-    def stats(self, system: str = "customerly") -> dict[str, Any]:
-        stats: dict[str, Any] = orjson.loads(self._read("stats"))[system]
-        return stats
-
-    @property
-    def requests(self) -> int:
-        count: int = self.stats()["requests"]
-        return count
-
-    def log(self, system: str = "") -> list[dict[str, Any]]:
-        """Every request, oldest first of each system; or those of one."""
-        entries = [orjson.loads(line) for line in self._read("requests").splitlines()]
-        return [entry for entry in entries if not system or entry["system"] == system]
-
-    def contents(self, system: str, kind: str) -> list[Any]:
-        """All that a system holds of a kind, as it arrived."""
-        return [orjson.loads(line) for line in self._read(f"{system}/{kind}").splitlines()]
-
-    def ask(self, system: str, method: str, path: str, body: Any = None) -> Any:
-        """Ask a system for something, as an account's owner would beside us; return its answer."""
-        headers = {
-            "Authorization": AUTHORIZATION.get(system, f"Bearer {SANDBOX_TOKEN}"),
-            "Content-Type": "application/json",
-        }
-        data = None if body is None else orjson.dumps(body)
-        with urlopen(Request(f"{self.urls[system]}{path}", data, headers, method=method)) as answer:
-            text = answer.read()
-        return orjson.loads(text) if text else None
-
-    def put_people(self, *people: dict[str, Any]) -> None:
-        """Give the Customer.io workspace people: identifiers and attributes of each, in one object."""
-        items = [
-            {
-                "type": "person",
-                "action": "identify",
-                "identifiers": {kind: person[kind]},
-                "attributes": person,
-            }
-            for person in people
-            for kind in [next(name for name in ("id", "email", "phone") if name in person)]
-        ]
-        self.ask("customerio", "POST", "/api/v2/batch", {"batch": items})
-
-    def put_customers(self, *customers: dict[str, Any]) -> list[str]:
-        """Give the Kustomer account customers; return their ids."""
-        return [self.ask("kustomer", "POST", "/customers", customer)["data"]["id"] for customer in customers]
-
-    def targets(self) -> list[tuple[str, str]]:
-        """Method and digest of path and query of every request."""
-        return [(entry["method"], entry["target_sha256"]) for entry in self.log()]
-
-    def path_digest(self, path: str) -> str:
-        return sha256(urlsplit(self.url).path + path)
-
-    def contacts(self, kind: str = "users") -> dict[str, dict[str, Any]]:
-        """Contacts by address, as they arrived."""
-        lines = self._read(f"customerly/{kind}").splitlines()
-        return {contact["email"]: contact for contact in map(orjson.loads, lines)}
-
-    def put(self, kind: str, records: list[dict[str, Any]]) -> None:
-        """Give the account contacts before the test begins."""
-        self.ask("customerly", "POST", f"/{kind}", {kind: records})
-
-
-@contextmanager
-def sandbox_with(options: SandboxOptions) -> Iterator[Sandbox]:
-    """Run a sandbox of its own for a test that needs another than the shared one."""
-    with running_sandbox(options) as urls:
-        yield Sandbox(urls)
 
 
 class Workshop:
@@ -237,6 +138,10 @@ class Workshop:
 
     def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         return self.bulk("run", "contacts.yaml", *arguments, **environ)
+
+    def refused(self, *arguments: str) -> int:
+        """Return the exit code of a run that is expected to send nothing."""
+        return self.ask("run", "contacts.yaml", *arguments).code
 
     def run_within(self, kilobytes: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job where no file may grow beyond so many kilobytes: a disk that is full."""

@@ -38,9 +38,12 @@ def says_absent(response: Response) -> bool:
     return message is not None and bool(_ABSENT.search(message))
 
 
-def says_missing(response: Response) -> bool:
-    """Tell whether the answer says that a contact, or another thing, does not exist."""
-    return says_absent(response) or bool(_MISSING.search(error_message(response) or ""))
+def says_missing(response: Response, named: str = "") -> bool:
+    """Tell whether a contact or another thing does not exist; with ``named`` only if it is that thing."""
+    if says_absent(response):
+        return True
+    found = _MISSING.search(error_message(response) or "")
+    return found is not None and named in found[0].lower()
 
 
 def read(response: Response) -> Reading | None:

@@ -10,12 +10,19 @@ from bulk.destinations.verdicts import accepted
 Asked = Generator[Act, Any, Response | None]
 
 
-def ask(batch: Batch, request: Request) -> Asked:
-    """Send one request; return its answer, or None after settling the record because there is no good one."""
+def ask(batch: Batch, request: Request, named: str = "") -> Asked:
+    """Send one request; return its answer, or None after settling the record because there is no good one.
+
+    Args:
+        batch: The record.
+        request: What is sent.
+        named: What the record names, such as an article: only if that is missing the record is not found.
+            Empty where the answer can speak of nothing else.
+    """
     reply: Reply = yield request
     if isinstance(reply, Lost):
         yield batch.settle(lost_verdict(request, reply))
-    elif says_missing(reply):
+    elif says_missing(reply, named):
         yield batch.settle(not_found(reply))
     elif not is_success(reply):
         yield batch.settle(refusal(reply))
@@ -24,9 +31,9 @@ def ask(batch: Batch, request: Request) -> Asked:
     return None
 
 
-def tell(batch: Batch, request: Request, identity: str = "") -> Conversation:
+def tell(batch: Batch, request: Request, identity: str = "", named: str = "") -> Conversation:
     """Send one request and settle the record; ``identity`` is the member that names what was made."""
-    reply = yield from ask(batch, request)
+    reply = yield from ask(batch, request, named)
     if reply is not None:
         yield batch.settle(accepted(reply, object_id=shown_id(reply, identity)))
 

@@ -62,12 +62,12 @@ def _create(path: str, identity: str) -> Callable[[Batch, Terms], Conversation]:
     return lambda batch, _terms: converse(batch)
 
 
-def _update(path: str, identity: str) -> Callable[[Batch, Terms], Conversation]:
+def _update(path: str, identity: str, what: str) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that changes what is given: Customerly knows no PUT, its POST is partial."""
 
     def converse(batch: Batch, _terms: Terms) -> Conversation:
         at = f"{path}/{encoded(str(batch.value(identity)))}"
-        yield from tell(batch, Request("POST", at, str(batch.value(RECORD)).encode()))
+        yield from tell(batch, Request("POST", at, str(batch.value(RECORD)).encode()), named=what)
 
     return converse
 
@@ -110,7 +110,7 @@ def _operations(
             about=f"Change {what}s of the knowledge base; what is not given stays as it is.",
             fields=(_id(identity, what), *fields),
             effect=Effect.WRITES,
-            converse=_update(path, identity),
+            converse=_update(path, identity, what),
             fact=f"POST {path}/{{id}}: {_PATHS}",
             one_of=_names(fields),
             keep=(identity,),
