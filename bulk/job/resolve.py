@@ -85,6 +85,8 @@ class Resolver:
         for name in found:
             if name not in options:
                 self.complain((*path, "auth"), f'unknown key "{name}"{suggestion(name, options)}')
+        for problem in _incomplete(system, found):
+            self.complain((*path, "auth"), problem)
         return found
 
     def _settings(self, path: Path, system: System, extras: Mapping[str, Any]) -> Any:
@@ -101,8 +103,7 @@ class Resolver:
             return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
-                message = str(item["msg"]).removeprefix("Value error, ")
-                self.complain((*path, *item["loc"]), message.replace("Input should be", "expected"))
+                self.complain((*path, *item["loc"]), _message(item))
             return None
 
     def _surface_rates(self, path: Path, system: System, settings: Any) -> dict[str, Rate | None]:
@@ -202,6 +203,26 @@ def _flat(auth: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]
             yield from _flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
+
+
+def _incomplete(system: System, given: Mapping[str, str]) -> Iterator[str]:
+    """Say which ways of proving who one is are given in part, or beside another."""
+    ways = {
+        one.option.partition(".")[0] for one in system.credentials if not one.required and not one.variable
+    }
+    used = sorted(ways & {name.partition(".")[0] for name in given})
+    if len(used) > 1:
+        yield f"give one of {', '.join(used)}, not several"
+    for credential in system.credentials:
+        if credential.option.partition(".")[0] in used and credential.option not in given:
+            yield f'"{credential.option}" is missing'
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a key of a system's or an operation's own."""
+    if error["type"] == "unexpected_keyword_argument":
+        return "unknown key"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def _rate(given: Rate | str | None, system: System) -> Rate | None:

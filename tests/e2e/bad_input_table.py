@@ -11,6 +11,7 @@ import bad_commands
 import bad_jobs
 import bad_rows
 import bad_sources
+import bad_systems
 import bad_values
 from bad_input_case import Case
 from forked_bulk import Ended, ForkedBulk, forked_bulk
@@ -18,7 +19,14 @@ from workshop import Sandbox, sandbox_with
 
 from bulk.sandbox import SANDBOX_TOKEN, SandboxOptions
 
-CASES = (*bad_jobs.CASES, *bad_values.CASES, *bad_sources.CASES, *bad_rows.CASES, *bad_commands.CASES)
+CASES = (
+    *bad_jobs.CASES,
+    *bad_systems.CASES,
+    *bad_values.CASES,
+    *bad_sources.CASES,
+    *bad_rows.CASES,
+    *bad_commands.CASES,
+)
 _NO_SENTENCE = re.compile(r"\d{4}-\d\d-\d\dT.*\[info|[┏┃┡└]|Ledger: |Usage: |Try '|$")
 
 

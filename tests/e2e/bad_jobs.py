@@ -150,7 +150,8 @@ NAMES = (
         'bulk: job.yaml:10: steps[0].operation: unknown operation "frobnicate"; customerly has '
         "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user, add_user_attributes, "
         "add_user_to_company, add_company_attributes, tag, untag, delete_tag, send_message, "
-        "create_collection, update_collection, delete_collection, create_article, update_article, delete_article",
+        "create_collection, update_collection, delete_collection, create_article, update_article, "
+        "delete_article",
         job=job_with(("upsert_user", "frobnicate")),
     ),
     Case(
