@@ -12,7 +12,9 @@ from bulk.destinations.address import encoded
 SURFACE = "app"
 MOST = 100
 """People read by one request."""
-_FIRST_READ = 10.0
+_FIRST_READ = 2.0
+_LONGER = 3.0
+"""How much later each read is than the one before it."""
 _OK = 200
 
 
@@ -21,7 +23,7 @@ def waits(patience: float) -> Iterator[tuple[float, bool]]:
     before, at = 0.0, min(_FIRST_READ, patience)
     while at < patience:
         yield at - before, False
-        before, at = at, min(2 * at, patience)
+        before, at = at, min(_LONGER * at, patience)
     yield at - before, True
 
 
