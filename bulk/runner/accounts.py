@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bulk.errors import HeldError
+from bulk.errors import HeldError, JobError
 
 STATE_DIR = "BULK_STATE_DIR"
 
@@ -33,13 +33,24 @@ def hold_accounts(accounts: Mapping[str, str], environ: Mapping[str, str]) -> It
 
     Raises:
         HeldError: Another run uses one of the accounts.
+        JobError: Two destinations are one account.
     """
+    _refuse_twins(accounts)
     folder = state_folder(environ)
     with ExitStack() as held:
         if folder is not None and _made(folder):
             for name, account in accounts.items():
                 held.enter_context(_lock(folder / hashlib.sha256(account.encode()).hexdigest()[:32], name))
         yield
+
+
+def _refuse_twins(accounts: Mapping[str, str]) -> None:
+    """Refuse two destinations that are one account: each would use up its whole rate."""
+    first: dict[str, str] = {}
+    for name, account in accounts.items():
+        if first.setdefault(account, name) != name:
+            both = f"{first[account]} and {name}"
+            raise JobError([f"destinations {both} are the same account; let their steps share one"])
 
 
 def _made(folder: Path) -> bool:
