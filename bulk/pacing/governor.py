@@ -1,5 +1,6 @@
 """The rate to send at when nobody has declared one, found by trying."""
 
+import math
 from collections import deque
 
 START = 5.0
@@ -14,8 +15,7 @@ _BUSY = 0.85
 _AGREE = 0.06
 """Two ceilings that differ by no more than this share are one."""
 _LOWEST_START = 0.5
-_HIGHEST_START = 0.9
-"""Shares of a newly found ceiling between which to go on; where in between says what went well before."""
+"""Share of a newly found ceiling from which to go on at the least; what went well before may be more."""
 _APPROACH = 1 / 3
 """Share of the way to the ceiling that is gone at a time: a limit that was overestimated is met early."""
 _NEAR = 0.97
@@ -34,7 +34,8 @@ _ABOVE = 1.02
 """From this multiple of the ceiling on it has risen, and is looked for with longer and longer steps."""
 _FAR_ABOVE = 1.25
 _SOON = 5.0
-"""Seconds within which a second fall shows that the first was not deep enough."""
+_SOON_TURNS = 100.0
+"""Seconds, or requests, within which a second fall shows that the first was not deep enough."""
 _LONG_BLOCK = 3.0
 """Seconds of refusals from which on the server is taken to count windows longer than that."""
 _LOOKS = 10
@@ -46,6 +47,10 @@ _HELD_TURNS = 1.5
 _PATIENCE = 5.0
 """Seconds after which a trial request that is not answered is no longer waited for."""
 _COUNTABLE = 30
+_LIKELY = (0.8, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
+"""Leading digits of limits that people set."""
+_UNEVEN = 1.06
+"""So much below a likely limit, refusals come from the unevenness of the way."""
 _LONGEST_MEASURE = 20.0
 
 
@@ -149,14 +154,18 @@ class Governor:
         return len(self._accepted) / active
 
     def _fall(self, now: float) -> None:
-        soon = now - self._fell < _SOON
+        soon = now - self._fell < max(_SOON, _SOON_TURNS / self.rate)
         self._fell = now
         if not soon and self._proved >= self.rate * (1 - _AGREE):
             self._settle_at(self._proved)
             return
         achieved = min(self._achieved(now), self.rate)
+        if not soon:
+            achieved = max(achieved, self._proved)  # what went well for a while is possible
         if not achieved:  # nothing at all is accepted: says nothing about the ceiling
             self.rate = max(_LOWEST, self.rate / 2)
+        elif soon and self.ceiling is not None and self._interval == _INTERVAL:
+            self._settle_at(_likely_below(achieved))
         elif self._is_ceiling(achieved):
             self._settle_at(achieved)
         else:
@@ -169,7 +178,7 @@ class Governor:
         """Start below a ceiling that was found roughly."""
         self._settle_at(ceiling)
         self._growth = _ROUGH_GROWTH
-        start = min(max(self._proved, ceiling * _LOWEST_START), ceiling * _HIGHEST_START)
+        start = min(max(self._proved, ceiling * _LOWEST_START), ceiling * _SETTLED_FALL)
         self._proved = min(self._proved, start)
         self.rate = max(_LOWEST, start + (ceiling - start) * _APPROACH)
 
@@ -215,3 +224,15 @@ class Governor:
         growth = _GROWTH if self.rate > ceiling * _ABOVE else self._growth
         self._step = min(self._step * growth, _LARGEST_STEP)
         return self.rate + ceiling * self._step
+
+
+def _likely_below(rate: float) -> float:
+    """Return the ceiling that people are likely to have set, given that ``rate`` was refused again and again.
+
+    Just below such a number it was the unevenness of the way; else the next one below is meant.
+    """
+    scale = 10.0 ** math.floor(math.log10(rate))
+    likely = [one * scale for one in _LIKELY]
+    if any(rate <= one <= rate * _UNEVEN for one in likely):
+        return rate
+    return max(one for one in likely if one < rate)
