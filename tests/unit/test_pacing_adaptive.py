@@ -74,6 +74,25 @@ def test_a_long_and_uneven_way_costs_little(
     assert accepted.count(True) >= 0.90 * 100 * 120
 
 
+@pytest.mark.parametrize("kind", [FixedWindow, TokenBucket])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_low_rate_is_settled_within_ten_seconds_and_hardly_ever_refused(
+    kind: type[FixedWindow] | type[TokenBucket], seed: int
+) -> None:
+    """Some of the way is uneven, as on a busy machine."""
+    chance = random.Random(seed)
+
+    def uneven() -> float:
+        return chance.uniform(0.001, 0.004) + (chance.uniform(0.01, 0.06) if chance.random() < 0.03 else 0.0)
+
+    async def main() -> Seen:
+        return await send_all(Pacer(None, 16), Traffic(16, 30, uneven, uneven), kind(10), with_retry_after)
+
+    seen = run(main())
+    assert seen.accepted.count(False) <= 3
+    assert seen.after(SETTLED).count(True) >= 0.95 * 10 * 20
+
+
 def test_while_refused_only_one_tries_at_a_time() -> None:
     async def main() -> int:
         pacer, trying = Pacer(None, 16), 0
