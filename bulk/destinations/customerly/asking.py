@@ -1,6 +1,6 @@
 """One request about one record: what its answer settles, and what is left to the operation."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from bulk.conversation import Act, Batch, Conversation, Lost, Reply, Request, Response, lost_verdict
@@ -8,15 +8,24 @@ from bulk.destinations.customerly.answers import is_success, look_up, not_found,
 from bulk.destinations.verdicts import accepted
 
 Asked = Generator[Act, Any, Response | None]
+Missing = Callable[[Batch, Response], Conversation]
 
 
-def ask(batch: Batch, request: Request) -> Asked:
-    """Send one request; return its answer, or None after settling the record because there is no good one."""
+def settle_missing(batch: Batch, reply: Response) -> Conversation:
+    """Settle a record that the account does not know."""
+    yield batch.settle(not_found(reply))
+
+
+def ask(batch: Batch, request: Request, missing: Missing = settle_missing) -> Asked:
+    """Send one request; return its answer, or None after settling the record because there is no good one.
+
+    ``missing`` settles the record if the answer says that what was asked for does not exist.
+    """
     reply: Reply = yield request
     if isinstance(reply, Lost):
         yield batch.settle(lost_verdict(request, reply))
     elif says_missing(reply):
-        yield batch.settle(not_found(reply))
+        yield from missing(batch, reply)
     elif not is_success(reply):
         yield batch.settle(refusal(reply))
     else:
