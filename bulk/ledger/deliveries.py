@@ -27,7 +27,7 @@ MOST_FRAMES = 30
 _LARGE = 4
 """A pass that delivers more than one in so many has the whole written again."""
 
-_SUPERSEDED = Verdict(Status.SKIPPED, "superseded", error_message="another pass began before this was sent")
+_SUPERSEDED = Verdict(Status.SKIPPED, "superseded", error_message="another pass began before this was settled")
 _IN_FLIGHT = Verdict(
     Status.UNKNOWN,
     "interrupted",
