@@ -29,6 +29,8 @@ KEY = "__key__"
 """Column of normalised keys (String)."""
 RECORD = "__record__"
 """Column of records encoded as JSON (String)."""
+IDENTITY, CONTENT = "identity", "content"
+"""Columns of 64-bit hashes (UInt64): of what a record is about, and of what it says."""
 
 
 class Status(StrEnum):

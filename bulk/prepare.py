@@ -14,7 +14,7 @@ from bulk.job.model import ColumnField, ExprField
 from bulk.job.resolved import Destination, Step
 from bulk.mapping import CompiledRules, Problem, Rules, compile_rules, compile_step
 from bulk.mapping.spec import Column, Expression
-from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, WaySetup
+from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, Sync, WaySetup
 from bulk.runner.way import Sender
 from bulk.source import Source, SourceOptions, open_source
 from bulk.transport import Endpoint, Transport
@@ -76,6 +76,7 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         lanes=tuple(_lanes(job, environ)),
         options=options,
         secret=_secret(job, environ),
+        sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
     )
 
 
@@ -134,6 +135,7 @@ def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
         duplicates=step.duplicates,
         opted_out="include" if job.source.opted_out is None else step.opted_out,
         approval=step.approval,
+        scope=job.scope(step),
     )
 
 

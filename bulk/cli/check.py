@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli.preview import LedgerOption
 from bulk.cli.run import JobArgument, SetOption
 
 
@@ -11,6 +12,7 @@ def check(
     job: JobArgument,
     *,
     settings: SetOption = None,
+    ledger: LedgerOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing at all.")] = False,
 ) -> None:
     """Check the job, read the source, prove the credentials; write nothing.
@@ -19,4 +21,4 @@ def check(
     """
     from bulk.cli.checking import examine
 
-    raise typer.Exit(examine(job, tuple(settings or ()), offline=offline))
+    raise typer.Exit(examine(job, tuple(settings or ()), ledger, offline=offline))

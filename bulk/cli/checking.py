@@ -16,7 +16,7 @@ from bulk.prepare import open_job_source, opener, operations_of, place_of
 FAULTY = 2
 
 
-def examine(path: Path, settings: tuple[str, ...], *, offline: bool) -> int:
+def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offline: bool) -> int:
     """Say what is well and what is not; return the exit code.
 
     Raises:
@@ -25,7 +25,7 @@ def examine(path: Path, settings: tuple[str, ...], *, offline: bool) -> int:
     job = load_job(path, os.environ, settings)
     typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
     with open_job_source(job) as source:
-        _say_plan(make_plan(job, source))
+        _say_plan(make_plan(job, source, ledger))
     if offline:
         return 0
     problems = asyncio.run(_probe_all(job))
@@ -35,6 +35,8 @@ def examine(path: Path, settings: tuple[str, ...], *, offline: bool) -> int:
 def _say_plan(plan: Plan) -> None:
     source = plan.setup.source
     typer.echo(f"source: {source.description}, {plan.rows:,} rows, {len(source.columns)} columns")
+    if plan.compared:
+        typer.echo(f"sync: {plan.compared}")
     unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in plan.setup.steps)))
     if unused:
         typer.echo(f"columns no step uses: {', '.join(unused)}")

@@ -1,10 +1,19 @@
 """``bulk preview``: the exact requests of a job, without sending any."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bulk.cli.run import JobArgument, SetOption
+
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        help="If only changes are sent, compare with this ledger; default: <name>.ledger, if there is one.",
+    ),
+]
 
 
 def preview(
@@ -12,6 +21,7 @@ def preview(
     *,
     rows: Annotated[int, typer.Option("-n", min=0, help="Rows shown per step.")] = 3,
     settings: SetOption = None,
+    ledger: LedgerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     mask: Annotated[bool, typer.Option("--mask", help="Hide the values of people.")] = False,
 ) -> None:
@@ -21,4 +31,4 @@ def preview(
     """
     from bulk.cli.previewing import show
 
-    show(job, tuple(settings or ()), rows, as_json=as_json, mask=mask)
+    show(job, tuple(settings or ()), rows, ledger, as_json=as_json, mask=mask)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +14,20 @@ import typer
 
 from bulk.conversation import ROW, Batch, Request, Response, Wait
 from bulk.job import Job, load_job
+from bulk.job.environment import variable
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
+from bulk.ledger.deliveries import Known, as_known, newest
 from bulk.plan.guards import plan_digest
-from bulk.prepare import open_job_source, prepare
+from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
 from bulk.runner.feed import feed
-from bulk.runner.prepass import read_source
+from bulk.runner.prepass import comparisons, read_source
 from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
 
 HIDDEN = "***"
+NOTHING = newest(())
 MOST_FORESEEN = 20
 """Requests of one conversation that are shown."""
 
@@ -42,6 +46,9 @@ class Told:
         """Keep what rows were told in a step."""
         self.frames[step].append(frame)
 
+    def write_contents(self, step: int, frame: pl.DataFrame) -> None:
+        """Nothing is sent, so nothing will have arrived."""
+
     def boards(self, rows: int) -> list[Board]:
         """Return the boards of all steps."""
         boards = [Board(rows) for _ in self.frames]
@@ -59,6 +66,8 @@ class Plan:
     rows: int
     boards: list[Board]
     reasons: list[dict[tuple[str, str], int]]
+    compared: str = ""
+    """With what the source was compared, if only changes are sent."""
 
     @property
     def digest(self) -> str:
@@ -67,30 +76,52 @@ class Plan:
         return plan_digest(self.setup.digest, self.setup.source.fingerprint(), self.rows, sendable)
 
 
-def make_plan(job: Job, source: Source) -> Plan:
-    """Read the whole source and plan every step.
+def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
+    """Read the whole source and plan every step; where only changes are sent, compare with the ledger.
 
     Raises:
-        BulkError: Job or source have mistakes.
+        BulkError: Job or source have mistakes, or the ledger is none.
     """
-    setup = prepare(job, source, {**os.environ, "BULK_LEDGER_SECRET": "not needed to plan"}, Options())
+    secret = variable(LEDGER_SECRET, os.environ) if job.hashed_keys else None
+    setup = prepare(job, source, {**os.environ, LEDGER_SECRET: secret or "not needed to plan"}, Options())
     told = Told(len(setup.steps))
-    reading = read_source(setup, told, None, told)
-    return Plan(setup, reading.rows, told.boards(reading.rows), reading.told)
+    known, compared = _known(setup, ledger or Path(f"{job.name}.ledger"), secret=bool(secret))
+    changes = comparisons(setup, lambda scope: known.get(scope, NOTHING), time.time())
+    reading = read_source(setup, told, None, told, changes)
+    return Plan(setup, reading.rows, told.boards(reading.rows), reading.told, compared)
 
 
-def show(path: Path, settings: tuple[str, ...], count: int, *, as_json: bool, mask: bool) -> None:
+def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known], str]:
+    """Return what arrived, as a run would find it, and say in words where that stands."""
+    if setup.sync is None:
+        return {}, ""
+    if not ledger.exists():
+        return {}, f"there is no ledger {ledger}: everything counts as new (another one: --ledger PATH)"
+    if setup.secret is not None and not secret:
+        return (
+            {},
+            f"{LEDGER_SECRET} is not set, so {ledger} cannot be compared with: everything counts as new",
+        )
+    scopes = [step.scope for step in setup.steps]
+    known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
+    return known, f"compared with what {ledger} says was delivered"
+
+
+def show(
+    path: Path, settings: tuple[str, ...], count: int, ledger: Path | None, *, as_json: bool, mask: bool
+) -> None:
     """Print a job's plan and its first requests.
 
     Raises:
-        BulkError: Job or source have mistakes.
+        BulkError: Job or source have mistakes, or the ledger is none.
     """
     job = load_job(path, os.environ, settings)
     with open_job_source(job) as source:
-        plan = make_plan(job, source)
+        plan = make_plan(job, source, ledger)
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
+            "compared": plan.compared,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -237,7 +268,7 @@ def _masked(value: Any) -> Any:
 
 
 def _text(facts: dict[str, Any]) -> str:
-    lines = [f"{facts['rows']:,} rows"]
+    lines = [f"{facts['rows']:,} rows", *filter(None, [facts["compared"]])]
     for step in facts["steps"]:
         seconds = "rate found by trying" if step["seconds"] is None else f"about {step['seconds']:,} s"
         undone = f", {step['approval']}" if step["approval"] else ""

@@ -31,7 +31,7 @@ from bulk.sandbox.customerly import SANDBOX_TOKEN
 from bulk.sandbox.launcher import running_sandbox
 from bulk.source import Source
 
-GUARDS = ("max_records", "min_records", "max_age", "max_failure_rate", "canary")
+GUARDS = ("max_records", "min_records", "max_shrink", "max_age", "max_failure_rate", "canary")
 T = TypeVar("T")
 
 
@@ -124,6 +124,7 @@ def _options(job: Job, asked: Asked) -> Options:
         fresh=asked.fresh,
         max_records=guards.max_records,
         min_records=guards.min_records,
+        max_shrink=guards.max_shrink,
         max_failure_rate=guards.max_failure_rate,
         canary=guards.canary,
         tolerate=guards.tolerate,

@@ -15,6 +15,7 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("source", "database"), model.Database),
     (("destinations", str, "retry"), model.Retry),
     (("steps", int), model.Step),
+    (("sync",), model.Sync),
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
 )

@@ -251,11 +251,26 @@ class Step(Part):
         return {name: field_spec(given) for name, given in self.fields.items()}
 
 
+class Sync(Part):
+    """Whether every pass sends the whole source, or what has changed since it was delivered."""
+
+    mode: Literal["all", "changes"] = "all"
+    removed: Literal["ignore"] = "ignore"
+    resend_after: Duration | None = None
+
+    @model_validator(mode="after")
+    def _only_changes_are_sent_again(self) -> "Sync":
+        if self.resend_after is not None and self.mode == "all":
+            raise ValueError("resend_after needs mode: changes; mode: all sends everything in every pass")
+        return self
+
+
 class Guards(Part):
     """Checks that refuse a run before harm is done."""
 
     max_records: int | None = Field(default=None, ge=0)
     min_records: int | None = Field(default=None, ge=0)
+    max_shrink: Share | None = None
     max_age: Duration | None = None
     max_failure_rate: Share | None = None
     canary: int = Field(default=0, ge=0)
@@ -275,5 +290,6 @@ class JobFile(Part):
     source: Source
     destinations: dict[str, Destination] = Field(min_length=1)
     steps: list[Step] = Field(min_length=1)
+    sync: Sync = Sync()
     guards: Guards = Guards()
     ledger: Ledger = Ledger()

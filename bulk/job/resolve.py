@@ -44,6 +44,7 @@ class Resolver:
             source=file.source,
             destinations=known,
             steps=tuple(step for step in steps if step is not None),
+            sync=file.sync,
             guards=file.guards,
             hashed_keys=file.ledger.keys == "hashed",
         )
@@ -145,6 +146,8 @@ class Resolver:
                 self.complain(path, problem)
             operation = operation.tailor(operation, options)
         self._fields(path, operation, fields)
+        if file.sync.mode == "changes":
+            self._comparable(path, operation, given, file.source)
         return Step(
             index=index,
             name=given.label,
@@ -159,6 +162,22 @@ class Resolver:
             options=options,
             resubscribe=given.resubscribe,
         )
+
+    def _comparable(self, path: Path, operation: Operation, given: model.Step, source: model.Source) -> None:
+        """Refuse a step of which nobody could say what was delivered last."""
+        said = given.duplicates or source.duplicates
+        if not operation.fields and said is None:
+            self.complain(
+                path,
+                'with sync: {mode: changes} this step needs "duplicates": keep_last if a request sets what is'
+                " there, keep_all if it adds to it",
+            )
+        elif _duplicates(operation, given, source) == "keep_all" and not operation.adds:
+            self.complain(
+                path,
+                f"{operation.name} sets what is there: with sync: {{mode: changes}} one row of a key can be"
+                " compared, so duplicates are keep_last or keep_first",
+            )
 
     def _options(self, path: Path, operation: Operation, given: model.Step) -> Any:
         """Return the operation's own options as the step has them; None if it has none, or mistakes."""

@@ -111,6 +111,7 @@ class Job:
     source: model.Source
     destinations: Mapping[str, Destination]
     steps: tuple[Step, ...]
+    sync: model.Sync
     guards: model.Guards
     hashed_keys: bool
 
@@ -126,6 +127,13 @@ class Job:
             },
         }
         return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def scope(self, step: Step) -> str:
+        """Name what a step delivers to: one operation, as it is told, at one place."""
+        place = self.destinations[step.destination]
+        told = dataclasses.asdict(step.options) if step.options is not None else None
+        facts = [step.name, step.operation.name, told, place.system.name, place.identity]
+        return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
     @property
     def used_destinations(self) -> dict[str, Destination]:

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bulk.conversation import Verdict
 from bulk.ledger.board import Board
+
+INSERT = """INSERT INTO entries (pass, step, run, first_row, last_row, status, reason, http_status,
+error_code, error_message, attempts, request_id, object_id, verification, first_sent_at, finished_at)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,29 @@ class Entry:
     attempts: int
     first_sent_at: float | None
     finished_at: float
+
+
+def values(entry: Entry, number: int, run: int) -> tuple[Any, ...]:
+    """Return what ``INSERT`` takes, for an entry of a pass written by a run."""
+    verdict = entry.verdict
+    return (
+        number,
+        entry.step,
+        run,
+        entry.first_row,
+        entry.last_row,
+        verdict.status.value,
+        verdict.reason,
+        verdict.http_status,
+        verdict.error_code,
+        verdict.error_message,
+        entry.attempts,
+        verdict.request_id,
+        verdict.object_id,
+        verdict.verification,
+        entry.first_sent_at,
+        entry.finished_at,
+    )
 
 
 def coalesce(entries: Iterable[Entry], boards: list[Board]) -> list[Entry]:

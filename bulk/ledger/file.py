@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk.errors import HeldError, LedgerError, StoppedError
-from bulk.ledger.schema import APPLICATION_ID, TABLES, VERSION
+from bulk.ledger.schema import APPLICATION_ID, LATER_TABLES, TABLES, VERSION
 
 _HEADER = 100
 _MAGIC = b"SQLite format 3\x00"
@@ -58,6 +58,21 @@ def translated(path: Path) -> Iterator[None]:
         raise LedgerError(
             f"{path}: the ledger is damaged ({code or type(error).__name__}); restore it from a backup"
         ) from None
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Write all or nothing."""
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # On a full disk SQLite has rolled back already.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
 
 PATIENCE = 60.0
@@ -112,6 +127,8 @@ def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA synchronous=FULL")
         _check_version(connection, path)
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem == "ok":
+            connection.executescript(LATER_TABLES)
     if problem != "ok":
         raise LedgerError(f"{path}: the ledger is damaged; restore it from a backup")
 
@@ -119,7 +136,7 @@ def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
 def _create(connection: sqlite3.Connection) -> None:
     """Make the tables in one transaction, not in the WAL: the file's header must name us at once."""
     marks = f"PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={VERSION};"
-    connection.executescript(f"BEGIN;{marks}{TABLES}COMMIT;")
+    connection.executescript(f"BEGIN;{marks}{TABLES}{LATER_TABLES}COMMIT;")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import polars as pl
 
-from bulk.conversation import LOST_REASONS, ROW, Status
+from bulk.conversation import ROW
 from bulk.errors import LedgerError
-from bulk.ledger.board import CODE, Board, Mask
-from bulk.ledger.columns import KEYS, STATUS, TOLD, packed, status_codes, unpacked
-from bulk.ledger.entries import Entry, coalesce
-from bulk.ledger.file import Hold, connect, translated
+from bulk.ledger.board import Board, Mask
+from bulk.ledger.columns import KEYS, TOLD, packed
+from bulk.ledger.deliveries import Deliveries
+from bulk.ledger.entries import INSERT, Entry, coalesce, values
+from bulk.ledger.file import Hold, connect, transaction, translated
+from bulk.ledger.folding import fold, intended, listed
 
-_ENTRY = """INSERT INTO entries (pass, step, run, first_row, last_row, status, reason, http_status,
-error_code, error_message, attempts, request_id, object_id, verification, first_sent_at, finished_at)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 _INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
 _MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
 
@@ -82,6 +80,7 @@ class Ledger:
         except BaseException:
             self._hold.release()
             raise
+        self.deliveries = Deliveries(self._connection, path)
         self.number = 0
         self.run = 0
         self.rows: int | None = None
@@ -100,16 +99,8 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # On a full disk SQLite has rolled back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with transaction(self._connection, self.path):
+            yield self._connection
 
     def _query(self, sql: str, *values: Any) -> list[Any]:
         with translated(self.path):
@@ -148,6 +139,21 @@ class Ledger:
         self.facts = PassFacts(job, digest, fingerprint, orjson.loads(source), steps)
         return self.facts
 
+    @property
+    def begun(self) -> bool:
+        """Whether a run has begun to send what the current pass asks for: guards and people let it."""
+        return bool(self._query("SELECT count(*) FROM runs WHERE pass = ?", self.number)[0][0])
+
+    @property
+    def former(self) -> int | None:
+        """The pass before the current one, if there is one."""
+        found: int | None = self._query("SELECT max(pass) FROM passes WHERE pass < ?", self.number)[0][0]
+        return found
+
+    def listed(self, number: int) -> int:
+        """Return how many records the largest step of a pass has, those included that are unchanged."""
+        return listed(self._connection, self.path, number)
+
     def begin_pass(self, facts: PassFacts, now: float) -> None:
         """Begin a new pass; ``rows`` is unknown until ``end_reading``."""
         with self._transaction() as connection:
@@ -165,7 +171,7 @@ class Ledger:
     def drop_pass(self) -> None:
         """Drop the current pass, of which nothing was sent: its reading broke off, or it was refused."""
         with self._transaction() as connection:
-            for table in ("keys", "told", "steps", "passes"):
+            for table in ("keys", "told", "contents", "steps", "passes"):
                 connection.execute(f"DELETE FROM {table} WHERE pass = ?", (self.number,))  # noqa: S608 - fixed names
         self.number, self.rows, self.boards = 0, None, []
 
@@ -236,7 +242,7 @@ class Ledger:
         """Write a group of outcomes, intents and memories durably, in one transaction."""
         merged = coalesce(entries, self.boards)
         with self._transaction() as connection:
-            connection.executemany(_ENTRY, (self._entry_values(entry) for entry in merged))
+            connection.executemany(INSERT, (values(entry, self.number, self.run) for entry in merged))
             connection.executemany(
                 _INTENT,
                 (
@@ -255,27 +261,6 @@ class Ledger:
             verdict = entry.verdict
             self.boards[entry.step].settle(entry.first_row, entry.last_row, verdict.status, verdict.reason)
 
-    def _entry_values(self, entry: Entry) -> tuple[Any, ...]:
-        verdict = entry.verdict
-        return (
-            self.number,
-            entry.step,
-            self.run,
-            entry.first_row,
-            entry.last_row,
-            verdict.status.value,
-            verdict.reason,
-            verdict.http_status,
-            verdict.error_code,
-            verdict.error_message,
-            entry.attempts,
-            verdict.request_id,
-            verdict.object_id,
-            verdict.verification,
-            entry.first_sent_at,
-            entry.finished_at,
-        )
-
     def last_answer(self) -> float | None:
         """Return when the last outcome was known, in unix seconds."""
         found = self._query("SELECT finished_at FROM entries ORDER BY seq DESC LIMIT 1")
@@ -283,24 +268,7 @@ class Ledger:
 
     def intended(self, step: int) -> Mask:
         """Mark the rows whose request may have been processed without an answer; index 0 is row 1."""
-        marks, lost = np.zeros((2, self.rows or 0), dtype=np.bool_)
-        for first, last, withdrawn in self._query(
-            "SELECT first_row, last_row, withdrawn FROM intents WHERE pass = ? AND step = ? ORDER BY seq",
-            self.number,
-            step,
-        ):
-            marks[first - 1 : last] = not withdrawn
-        for first, last, reason in self._query(
-            "SELECT first_row, last_row, reason FROM entries"
-            " WHERE pass = ? AND step = ? AND status = 'failed'",
-            self.number,
-            step,
-        ):
-            lost[first - 1 : last] |= reason in LOST_REASONS
-        board = self.boards[step]
-        pending, failed = board.codes == CODE[Status.PENDING], board.codes == CODE[Status.FAILED]
-        open_ended: Mask = marks & ~board.told & (pending | (failed & lost))
-        return open_ended
+        return intended(self._connection, self.path, self.number, step, self.boards[step])
 
     def remembered(self, step: int) -> dict[tuple[int, int], Mapping[str, Any]]:
         """Return what conversations asked to remember, by first and last row."""
@@ -308,19 +276,3 @@ class Ledger:
             "SELECT first_row, last_row, data FROM memories WHERE pass = ? AND step = ?", self.number, step
         )
         return {(first, last): orjson.loads(data) for first, last, data in found}
-
-
-def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
-    """Apply to ``board`` all that the ledger says about one step of a pass, oldest first."""
-    with translated(path):
-        told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
-        for (body,) in told:
-            frame = unpacked(body)
-            board.tell(frame[ROW].to_numpy(), status_codes(frame[STATUS]))
-        entries = connection.execute(
-            "SELECT first_row, last_row, status, reason FROM entries"
-            " WHERE pass = ? AND step = ? ORDER BY seq",
-            (number, step),
-        )
-        for first, last, status, reason in entries:
-            board.settle(first, last, Status(status), reason)

@@ -59,3 +59,19 @@ CREATE TABLE memories (            -- what a conversation asked to remember abou
   PRIMARY KEY (pass, step, first_row, last_row)
 ) WITHOUT ROWID;
 """
+
+LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS contents (   -- what a pass may send, until the pass after it begins
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, scope TEXT NOT NULL,
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, identity, content
+);
+CREATE INDEX IF NOT EXISTS contents_by_step ON contents (pass, step);
+CREATE TABLE IF NOT EXISTS delivered (  -- what is known to have arrived; the newest of an identity holds
+  seq INTEGER PRIMARY KEY,
+  scope TEXT NOT NULL,           -- which step at which place
+  rows INTEGER NOT NULL,
+  body BLOB NOT NULL             -- checksum, Arrow IPC: steps between ascending identities, content, at
+);
+CREATE INDEX IF NOT EXISTS delivered_by_scope ON delivered (scope, seq);
+"""
+"""Tables that ledgers of the first version have not; a run adds them, and whoever reads does without."""

@@ -79,6 +79,15 @@ class StepMapping:
         record = self._records(values, seed).alias(RECORD)
         return values.select(ROW, self._key(), record, *self._kept(values))
 
+    def contents(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return KEY and, as RECORD, all that is sent of rows that may be sent, whichever rows they are."""
+        encoded = self.encode(frame.with_columns(pl.lit(0, pl.UInt32).alias(ROW)))
+        kept = encoded.select(pl.exclude(ROW, KEY, RECORD)).columns
+        if self.operation.item is None or not kept:
+            return encoded.select(KEY, RECORD)
+        beside = pl.struct(kept).struct.json_encode()  # what is not in the record may stand in its address
+        return encoded.select(KEY, pl.concat_str(RECORD, beside).alias(RECORD))
+
     def _records(self, values: pl.DataFrame, seed: str) -> pl.Series:
         """Return each record as it is sent: an object of all fields, or what the operation makes of them."""
         if self.operation.item is None:

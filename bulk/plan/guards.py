@@ -9,27 +9,49 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Guards on the number of records."""
+    """Guards on the number of records.
+
+    Attributes:
+        max_records: Records that are sent at the most.
+        min_records: Records that the list has at the least, those included that are unchanged.
+        max_shrink: Share by which the list may be shorter than that of the last pass.
+    """
 
     max_records: int | None = None
     min_records: int | None = None
+    max_shrink: float | None = None
 
 
-def refusals(limits: Limits, records: Sequence[int]) -> list[tuple[str, str]]:
-    """Return the guards that refuse the plan, each with its figures; ``records`` is what each step sends."""
+def refusals(
+    limits: Limits, records: Sequence[int], listed: int | None = None, before: int | None = None
+) -> list[tuple[str, str]]:
+    """Return the guards that refuse the plan, each with its figures.
+
+    Args:
+        limits: The guards.
+        records: How many records each step sends.
+        listed: How many it has in its largest step, those included that are unchanged; by default as many.
+        before: How many the list of the last pass had, if there is one to compare with.
+    """
     most = max(records, default=0)
+    listed = most if listed is None else listed
     found: list[tuple[str, str]] = []
     if limits.max_records is not None and most > limits.max_records:
         found.append(
             ("max_records", f"{most:,} records would be sent, at most {limits.max_records:,} are allowed")
         )
-    if limits.min_records is not None and most < limits.min_records:
-        found.append(
-            (
-                "min_records",
-                f"only {most:,} records would be sent, at least {limits.min_records:,} are expected",
-            )
+    if limits.min_records is not None and listed < limits.min_records:
+        had = (
+            f"only {listed:,} records would be sent"
+            if listed == most
+            else f"there are only {listed:,} records"
         )
+        found.append(("min_records", f"{had}, at least {limits.min_records:,} are expected"))
+    if limits.max_shrink is not None and before and before - listed > round(limits.max_shrink * before, 6):
+        figures = (
+            f"{listed:,} records are {1 - listed / before:.1%} fewer than the {before:,} of the last pass"
+        )
+        found.append(("max_shrink", f"{figures}, at most {limits.max_shrink:.1%} are allowed"))
     return found
 
 

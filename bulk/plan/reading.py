@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulk.conversation import KEY, ROW, Status
+from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status
+from bulk.plan.changes import UNCHANGED, Changes
 from bulk.plan.keys import key_hashes
 
 OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
@@ -33,12 +34,14 @@ class StepPlan:
         judge: Tells which rows are filtered or rejected.
         duplicates: ``keep_last``, ``keep_first`` or ``keep_all``.
         opted_out: ``exclude``, ``include`` or ``only``.
+        changes: Tells which records are as they were delivered before; None if all are sent.
     """
 
     destination: str
     judge: Judge
     duplicates: str
     opted_out: str
+    changes: Changes | None = None
 
 
 class Sink(Protocol):
@@ -50,11 +53,15 @@ class Sink(Protocol):
     def write_told(self, step: int, frame: pl.DataFrame) -> None:
         """Take what rows were told in a step."""
 
+    def write_contents(self, step: int, frame: pl.DataFrame) -> None:
+        """Take the hashes of records that a step may send (ROW, IDENTITY, CONTENT)."""
+
 
 class Reading:
     """The pre-pass: reads every row once and tells each step which rows it will not send.
 
-    Keeps, per row, eight bytes of key hash (only if duplicates or opted-out people matter) and a byte a step.
+    Keeps, per row, eight bytes of key hash (only if duplicates or opted-out people matter) and two or three
+    bytes a step.
     """
 
     def __init__(self, steps: Sequence[StepPlan], sink: Sink) -> None:
@@ -65,6 +72,7 @@ class Reading:
         self._opted_out: list[npt.NDArray[np.uint64]] = []
         self._alive: list[list[Mask]] = [[] for _ in steps]
         self._rejected: list[list[Mask]] = [[] for _ in steps]
+        self._unchanged: list[list[Mask]] = [[] for _ in steps]
         self.rows = 0
         self.told: list[dict[tuple[str, str], int]] = [{} for _ in steps]
 
@@ -74,10 +82,13 @@ class Reading:
             return
         self.rows += frame.height + malformed.height
         for index, step in enumerate(self._steps):
-            judged = _with_malformed(step.judge.judge(frame), malformed)
+            own = step.judge.judge(frame)
+            judged = _with_malformed(own, malformed)
             if index == 0:
                 self._take_keys(judged)
             self._take_step(index, judged)
+            if step.changes is not None:
+                self._compare(index, step.changes, frame.filter(own[REASON].is_null()))
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
         self._sink.write_keys(judged.select(ROW, KEY))
@@ -94,6 +105,17 @@ class Reading:
         self._alive[index].append(judged[REASON].is_null().to_numpy())
         self._rejected[index].append(judged.select((~filtered).fill_null(value=False)).to_series().to_numpy())
 
+    def _compare(self, index: int, changes: Changes, frame: pl.DataFrame) -> None:
+        """Mark what is as it was delivered before, and keep the hashes of the rest."""
+        alive = self._alive[index][-1]
+        unchanged = np.zeros_like(alive)
+        if not frame.is_empty():
+            compared = changes.compare(frame)
+            unchanged[alive] = compared[UNCHANGED].to_numpy()
+            changed = compared.filter(~pl.col(UNCHANGED))
+            self._sink.write_contents(index, changed.select(ROW, IDENTITY, CONTENT))
+        self._unchanged[index].append(unchanged)
+
     def _tell(self, step: int, frame: pl.DataFrame) -> None:
         for part in frame.iter_slices(TOLD_AT_ONCE):
             self._sink.write_told(step, part)
@@ -101,15 +123,20 @@ class Reading:
             self.told[step][status, reason] = self.told[step].get((status, reason), 0) + count
 
     def finish(self) -> None:
-        """Tell what can only be known at the end: opted out, duplicate, failed in an earlier step."""
+        """Tell what can only be known at the end: opted out, duplicate, unchanged, bad in an earlier step."""
         alive = [_joined(masks, self.rows) for masks in self._alive]
         rejected = [_joined(masks, self.rows) for masks in self._rejected]
-        self._alive, self._rejected = [], []
+        unchanged = [_joined(masks, self.rows) for masks in self._unchanged]
+        self._alive, self._rejected, self._unchanged = [], [], []
         hashes = np.concatenate(self._hashes) if self._hashes else np.zeros(0, dtype=np.uint64)
         self._hashes = []
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
             self._tell_duplicates(alive, rejected, hashes)
+        for index, step in enumerate(self._steps):
+            if step.changes is not None:
+                message = "the same was delivered before"
+                self._skip(index, alive[index], unchanged[index], "unchanged", message)
         self._tell_earlier_steps(alive, rejected)
 
     def _tell_opted_out(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
@@ -165,13 +192,14 @@ class Reading:
 
     def _skip(self, step: int, alive: Mask, chosen: Mask, reason: str, message: str) -> None:
         rows = np.flatnonzero(alive & chosen)
-        frame = pl.select(
-            pl.Series(ROW, rows + 1, dtype=pl.UInt32),
-            pl.lit(Status.SKIPPED.value).alias(STATUS),
-            pl.lit(reason).alias(REASON),
-            pl.lit(message).alias(MESSAGE),
-        )
-        self._tell(step, frame)
+        for start in range(0, rows.size, TOLD_AT_ONCE):
+            frame = pl.select(
+                pl.Series(ROW, rows[start : start + TOLD_AT_ONCE] + 1, dtype=pl.UInt32),
+                pl.lit(Status.SKIPPED.value).alias(STATUS),
+                pl.lit(reason).alias(REASON),
+                pl.lit(message).alias(MESSAGE),
+            )
+            self._tell(step, frame)
         alive[rows] = False
 
     def sendable(self, step: int) -> int:

@@ -1,6 +1,7 @@
 """Decides which pass of the ledger a run works on, and reads the source for a new one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
@@ -8,10 +9,12 @@ import polars as pl
 from bulk.conversation import KEY, ROW, Status
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
+from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
+from bulk.plan.changes import Changes, Delivered, stable_hash
 from bulk.plan.reading import Reading, Sink, StepPlan
 from bulk.runner.feed import check_unchanged
-from bulk.runner.setup import Setup
+from bulk.runner.setup import Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
 
 LARGEST_ROW = 2**32 - 2
@@ -26,9 +29,10 @@ class Progress(Protocol):
 class LedgerSink:
     """Writes what the pre-pass finds to the ledger, keys as the ledger keeps them."""
 
-    def __init__(self, ledger: Ledger, secret: bytes | None) -> None:
+    def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger = ledger
-        self._hash = hasher(secret)
+        self._hash = hasher(setup.secret)
+        self._scopes = [step.scope for step in setup.steps]
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         """Keep the keys of consecutive rows."""
@@ -38,16 +42,51 @@ class LedgerSink:
         """Keep what rows were told in a step."""
         self._ledger.write_told(step, frame)
 
+    def write_contents(self, step: int, frame: pl.DataFrame) -> None:
+        """Keep the hashes of records that a step may send."""
+        self._ledger.deliveries.write(self._ledger.number, step, self._scopes[step], frame)
 
-def read_source(setup: Setup, sink: Sink, stop: Stop | None, progress: Progress) -> Reading:
+
+def comparisons(setup: Setup, known: Callable[[str], Known], now: float) -> dict[int, Changes]:
+    """Return what compares each step's records with what arrived: none if every pass sends everything.
+
+    ``known`` returns what arrived in a scope.
+    """
+    if setup.sync is None:
+        return {}
+    since, hashed = setup.sync.since(now), stable_hash(setup.secret)
+
+    def compared(step: StepSetup) -> Changes:
+        found = known(step.scope)
+        delivered = Delivered(found.identities, found.contents, found.at)
+        return Changes(step.mapping.contents, hashed, delivered, since=since, adds=step.adds)
+
+    return {step.index: compared(step) for step in setup.steps}
+
+
+def read_source(
+    setup: Setup,
+    sink: Sink,
+    stop: Stop | None,
+    progress: Progress,
+    changes: Mapping[int, Changes] = MappingProxyType({}),
+) -> Reading:
     """Read the whole source once and tell every step which rows it will not send.
+
+    Args:
+        setup: The job.
+        sink: Takes what is found.
+        stop: Ends the reading early.
+        progress: Is told how far it has come.
+        changes: What compares the records of a step, by its number, with what arrived.
 
     Raises:
         StoppingError: The stop was requested on the way.
         SourceError: The source cannot be read, or holds too many rows.
     """
     plans = [
-        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out) for step in setup.steps
+        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out, changes.get(step.index))
+        for step in setup.steps
     ]
     reading = Reading(plans, sink)
     for chunk in setup.source.chunks():
@@ -69,16 +108,29 @@ def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[]
         LedgerError: An unfinished pass belongs to another source or job.
     """
     facts = setup.facts(fingerprint)
-    last = ledger.last_pass()
-    if last is not None and ledger.rows is None:
-        ledger.drop_pass()
-    elif last is not None and not setup.options.fresh:
-        if (last.digest, last.fingerprint) == (facts.digest, facts.fingerprint):
-            return False
-        if any(board.counts[Status.PENDING] for board in ledger.boards):
-            raise LedgerError(_changed(ledger, last, facts))
+    last = _last_begun(ledger)
+    if last is not None and not setup.options.fresh and _goes_on(setup, ledger, last, facts):
+        return False
     ledger.begin_pass(facts, now())
     return True
+
+
+def _last_begun(ledger: Ledger) -> PassFacts | None:
+    """Make the last pass current for which anything may have been sent; those after it are no passes."""
+    while (last := ledger.last_pass()) is not None and not ledger.begun:
+        ledger.drop_pass()
+    return last
+
+
+def _goes_on(setup: Setup, ledger: Ledger, last: PassFacts, facts: PassFacts) -> bool:
+    """Tell whether a run goes on with the last pass; else a new one begins."""
+    pending = any(board.counts[Status.PENDING] for board in ledger.boards)
+    same_source, same_job = last.fingerprint == facts.fingerprint, last.digest == facts.digest
+    if setup.sync is None and same_source and same_job:
+        return True
+    if pending and not (same_job and (same_source or setup.sync is not None)):
+        raise LedgerError(_changed(ledger, last, facts))
+    return pending and same_source
 
 
 def _changed(ledger: Ledger, last: PassFacts, facts: PassFacts) -> str:

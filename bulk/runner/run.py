@@ -13,7 +13,7 @@ from bulk.runner.committer import Committer, Work
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
-from bulk.runner.prepass import LedgerSink, choose_pass, read_source
+from bulk.runner.prepass import LedgerSink, choose_pass, comparisons, read_source
 from bulk.runner.setup import LaneSetup, Options, Setup
 from bulk.runner.steps import LaneSteps
 from bulk.runner.stop import Stop, StoppingError
@@ -82,6 +82,8 @@ class Run:
         planned = self._planned()
         await self._guard(planned, fresh=fresh)
         self.phase = "sending"
+        if fresh:
+            await self._succeed_former()
         await self._ledger_work(
             partial(
                 self.ledger.begin_run,
@@ -106,9 +108,13 @@ class Run:
             self._note("resuming", rows=self.ledger.rows)
             return False
         self._note("reading", source=self.setup.source.description)
-        sink = LedgerSink(self.ledger, self.setup.secret)
+        sink = LedgerSink(self.ledger, self.setup)
+        known = partial(self.ledger.deliveries.known, former=self.ledger.former)
+        changes = await self._ledger_work(lambda: comparisons(self.setup, known, self._world.unix()))
         try:
-            reading = await self._source_work(lambda: read_source(self.setup, sink, self._stop, self))
+            reading = await self._source_work(
+                lambda: read_source(self.setup, sink, self._stop, self, changes)
+            )
         except StoppingError:
             return True
         await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
@@ -137,14 +143,35 @@ class Run:
         """Refuse what the guards or the people refuse; a refused new pass is no pass."""
         options = self.setup.options
         try:
-            limits = Limits(options.max_records, options.min_records)
-            found = refusals(limits, [step.records for step in planned.steps])
+            limits = Limits(options.max_records, options.min_records, options.max_shrink)
+            listed, before = await self._ledger_work(partial(self._listed, limits, fresh=fresh))
+            found = refusals(limits, [step.records for step in planned.steps], listed, before)
             _refuse_unless_overridden(found, options.overrides)
             options.facts["approval"] = await self._people.approve(planned)
         except RefusedError:
             if fresh:
                 await self._ledger_work(self.ledger.drop_pass)
             raise
+
+    def _listed(self, limits: Limits, *, fresh: bool) -> tuple[int | None, int | None]:
+        """Return how many records the list has, and how many that of the last pass had, as guards need it.
+
+        A pass that goes on was compared when it began.
+        """
+        if limits.min_records is None and limits.max_shrink is None:
+            return None, None
+        former = self.ledger.former if fresh and limits.max_shrink is not None else None
+        return self.ledger.listed(self.ledger.number), None if former is None else self.ledger.listed(former)
+
+    async def _succeed_former(self) -> None:
+        """End the pass before this one for good: what arrived is known, what is pending is superseded."""
+        former, deliveries = self.ledger.former, self.ledger.deliveries
+        if self.setup.sync is None:
+            await self._ledger_work(deliveries.forget)
+        elif former is not None:
+            rows = await self._ledger_work(partial(deliveries.take_over, former, self._world.unix()))
+            if rows:
+                self._note("superseded", rows=rows)
 
     async def _send(self) -> None:
         """Send to all destinations side by side, and let what is in flight finish after a stop."""

@@ -34,6 +34,13 @@ class StepSetup:
     opted_out: str
     approval: str = ""
     """Why it needs approval, in words; empty if it needs none."""
+    scope: str = ""
+    """Names what it delivers to, in what the ledger knows to have arrived."""
+
+    @property
+    def adds(self) -> bool:
+        """Whether it adds to people; of an operation that may be anything, keeping every row says so."""
+        return self.operation.adds and (bool(self.operation.fields) or self.duplicates == "keep_all")
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return source rows that are to be sent as records."""
@@ -97,6 +104,7 @@ class Options:
         fresh: Begin a new pass in any case.
         max_records: Guard on the records of a step.
         min_records: Guard on the records of a step.
+        max_shrink: Guard on the records of a step, against the last pass.
         max_failure_rate: Guard on the share of failed and unknown.
         canary: So many records of each step go alone first.
         tolerate: Share of failed and rejected with which a pass still ends well.
@@ -109,11 +117,27 @@ class Options:
     fresh: bool = False
     max_records: int | None = None
     min_records: int | None = None
+    max_shrink: float | None = None
     max_failure_rate: float | None = None
     canary: int = 0
     tolerate: float = 0.0
     overrides: frozenset[str] = frozenset()
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Only what has changed is sent.
+
+    Attributes:
+        resend_after: Seconds after which what was delivered is sent again; None never does.
+    """
+
+    resend_after: float | None = None
+
+    def since(self, now: float) -> float:
+        """Return before when a delivery does not count any more."""
+        return 0.0 if self.resend_after is None else max(0.0, now - self.resend_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +153,8 @@ class Setup:
     options: Options
     secret: bytes | None
     """What keys are hashed with in the ledger, or None to keep them as they are."""
+    sync: Sync | None = None
+    """How changes are told; None if every pass sends everything."""
 
     def facts(self, fingerprint: str) -> PassFacts:
         """Return what identifies a pass over this job's source."""

@@ -195,7 +195,7 @@ LINES = (
     Case(
         "--override of an unknown guard",
         "bulk: --override max_record: there is no such guard; there are max_records, min_records,"
-        " max_age, max_failure_rate, canary",
+        " max_shrink, max_age, max_failure_rate, canary",
         args=(*RUN, "--override", "max_record", "--reason", "x"),
     ),
     Case(

@@ -69,6 +69,17 @@ def test_exactly_the_named_are_unsubscribed(shop: Workshop, sandbox: Sandbox) ->
     ]
 
 
+def test_somebody_who_is_a_lead_only_is_not_passed_over_in_unsubscribing(
+    shop: Workshop, sandbox: Sandbox
+) -> None:
+    sandbox.put("users", [{"email": "user@example.com", "user_id": "1"}])
+    sandbox.put("leads", [{"email": "lead@example.com"}])
+    shop.source(["user@example.com,U", "lead@example.com,L", "nobody@example.com,N"])
+    shop.job({"operation": "unsubscribe_user", "fields": {"email": "email"}})
+    assert shop.run().returncode == 3
+    assert shop.outcomes() == [(1, "succeeded", ""), (2, "failed", "lead_only"), (3, "skipped", "not_found")]
+
+
 def test_an_unsubscribing_without_effect_has_failed(shop: Workshop) -> None:
     deaf = CustomerlyBehaviour(unsubscribe_ignored=frozenset(["deaf@example.com"]))
     with sandbox_with(SandboxOptions(customerly=deaf)) as sandbox:

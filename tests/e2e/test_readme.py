@@ -141,10 +141,11 @@ def test_the_table_of_keys_is_complete() -> None:
         *(f"source.{name}" for name in model.Source.model_fields),
         *(f"steps[].{name}" for name in model.Step.model_fields),
         *(f"….{name}" for name in model.Destination.model_fields if name != "system"),
+        *(f"sync.{name}" for name in model.Sync.model_fields),
     }
     shown = {
         key
-        for cell in documented(r"^\| (`(?:source|….|steps\[\])[^|]*) \|")
+        for cell in documented(r"^\| (`(?:source|….|steps\[\]|sync)[^|]*) \|")
         for key in re.findall(r"`([^`]+)`", cell)
     }
     assert known == shown

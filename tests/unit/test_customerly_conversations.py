@@ -461,17 +461,51 @@ def test_an_accepted_request_without_effect_is_failed(read_back: Response) -> No
     ("replies", "settled"),
     [
         ([LOST], ("failed", "timeout")),
-        ([ABSENT], ("skipped", "not_found")),
+        ([ABSENT, ABSENT], ("skipped", "not_found")),
+        ([ABSENT, LOST], ("failed", "timeout")),
+        ([ABSENT, refused("no", 400)], ("failed", "refused")),
         ([refused("no", 400)], ("failed", "refused")),
         ([SUBSCRIBED, LOST], ("failed", "timeout")),
-        ([SUBSCRIBED, GONE_200], ("skipped", "not_found")),
+        ([SUBSCRIBED, GONE_200, ABSENT], ("skipped", "not_found")),
         ([SUBSCRIBED, refused("no", 400)], ("failed", "refused")),
         ([SUBSCRIBED, DONE, LOST], ("failed", "timeout")),
-        ([SUBSCRIBED, DONE, ABSENT], ("skipped", "not_found")),
+        ([SUBSCRIBED, DONE, ABSENT, ABSENT], ("skipped", "not_found")),
     ],
 )
 def test_every_exchange_of_unsubscribing_may_go_wrong(replies: list[Reply], settled: tuple[str, str]) -> None:
     assert unsubscribe(one(), *replies).settled == [settled]
+
+
+def test_somebody_who_is_a_lead_only_is_failed_and_never_not_found() -> None:
+    lead = answer({"data": {"email": "a@example.com", "is_user": 0, "unsubscribe": 0}})
+
+    talk = unsubscribe(one(), ABSENT, lead)
+
+    assert talk.paths == ["GET /users?email=a%40example.com", "GET /leads?email=a%40example.com"]
+    assert talk.settled == [("failed", "lead_only")]
+
+
+def test_a_lead_who_is_unsubscribed_is_left_alone() -> None:
+    lead = answer({"data": {"email": "a@example.com", "is_user": 0, "unsubscribe": 1}})
+
+    assert unsubscribe(one(), ABSENT, lead).settled == [("succeeded", "already")]
+
+
+def test_without_an_address_nobody_is_looked_for_among_leads() -> None:
+    talk = unsubscribe(one(None, "7"), ABSENT)
+
+    assert (talk.settled, len(talk.requests)) == ([("skipped", "not_found")], 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "with_"), [({"email"}, SETTINGS), ({"email", "user_id"}, SETTINGS), ({"email"}, MEND)]
+)
+def test_the_preview_counts_enough_for_a_look_among_leads(
+    fields: set[str], with_: CustomerlySettings
+) -> None:
+    talk = unsubscribe(one(user_id="7" if "user_id" in fields else None), ABSENT, ABSENT, with_=with_)
+
+    assert len(talk.requests) <= OPERATIONS["unsubscribe_user"].exchanges(fields, Terms(with_))
 
 
 @pytest.mark.parametrize("value", [1, "1", True, "true"])

@@ -305,3 +305,85 @@ def test_at_the_sandbox_the_token_and_the_address_are_its_own(tmp_path: Path) ->
 
 def test_a_job_knows_its_folder(tmp_path: Path) -> None:
     assert load(tmp_path).folder == tmp_path
+
+
+SYNC = GOOD + "sync: {mode: changes}\n"
+
+
+def test_by_default_every_pass_sends_everything(tmp_path: Path) -> None:
+    sync = load(tmp_path).sync
+    assert (sync.mode, sync.removed, sync.resend_after) == ("all", "ignore", None)
+
+
+def test_a_sync_says_what_is_sent_and_when_again(tmp_path: Path) -> None:
+    job = load(tmp_path, GOOD + "sync: {mode: changes, removed: ignore, resend_after: 30d}\n")
+    assert (job.sync.mode, job.sync.resend_after) == ("changes", 30 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("sync", "said"),
+    [
+        ("{mod: changes}", 'job.yaml:15: sync: unknown key "mod"; did you mean "mode"?'),
+        ("{mode: change}", "job.yaml:15: sync.mode: expected one of 'all' or 'changes'"),
+        ("{mode: changes, removed: unsubscribe_user}", "job.yaml:15: sync.removed: expected one of 'ignore'"),
+        (
+            "{resend_after: 30d}",
+            "job.yaml:15: sync: resend_after needs mode: changes; mode: all sends everything in every pass",
+        ),
+        (
+            "{mode: changes, resend_after: soon}",
+            "job.yaml:15: sync.resend_after: expected a duration such as 30s, 15m, 26h or 30d",
+        ),
+    ],
+)
+def test_mistakes_in_a_sync_are_told(tmp_path: Path, sync: str, said: str) -> None:
+    assert mistakes(tmp_path, f"{GOOD}sync: {sync}\n") == [said]
+
+
+def test_a_sync_refuses_a_step_of_which_nobody_could_say_what_arrived_last(tmp_path: Path) -> None:
+    text = changed(
+        "    operation: upsert_user\n", "    operation: upsert_user\n    duplicates: keep_all\n", SYNC
+    )
+
+    (said,) = mistakes(tmp_path, text)
+
+    assert said.startswith(
+        "job.yaml:10: steps[0]: upsert_user sets what is there: with sync: {mode: changes}"
+    )
+    assert said.endswith("so duplicates are keep_last or keep_first")
+
+
+ANY = """\
+name: sync
+source: {path: people.csv}
+destinations: {http: {base_url: "https://api.example.com"}}
+steps:
+  - {destination: http, operation: request, method: PUT, path: "/people/{id}", fields: {id: ID}}
+sync: {mode: changes}
+"""
+
+
+def test_a_sync_asks_a_step_that_may_be_anything_whether_it_sets_or_adds(tmp_path: Path) -> None:
+    (said,) = mistakes(tmp_path, ANY)
+
+    assert said.startswith('job.yaml:5: steps[0]: with sync: {mode: changes} this step needs "duplicates": ')
+    for said in ("keep_last", "keep_first", "keep_all"):
+        assert load(tmp_path, ANY.replace("method", f"duplicates: {said}, method")).sync.mode == "changes"
+
+
+@pytest.mark.parametrize(
+    ("change", "another"),
+    [
+        (("email: E-mail", "email: Mail"), False),
+        (("path: people.csv", "path: others.csv"), False),
+        (("rate: 10/s", "rate: 20/s"), False),
+        (("    operation: upsert_user", "    name: people\n    operation: upsert_user"), True),
+        (("rate: 10/s", "base_url: https://eu.example.com/v1"), True),
+        (("upsert_user", "upsert_lead"), True),
+    ],
+)
+def test_what_arrived_counts_for_one_operation_at_one_place(
+    tmp_path: Path, change: tuple[str, str], *, another: bool
+) -> None:
+    one, other = load(tmp_path, SYNC), load(tmp_path, changed(*change, SYNC))
+    assert (one.scope(one.steps[0]) != other.scope(other.steps[0])) is another

@@ -36,6 +36,34 @@ def test_a_refusal_tells_both_figures() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("share", "listed", "before", "refused"),
+    [
+        (0.2, 80, 100, False),
+        (0.2, 79, 100, True),
+        (0.29, 71, 100, False),  # 0.29 * 100 is a little less than 29
+        (0.07, 93, 100, False),  # 0.07 * 100 is a little more than 7
+        (0.2, 500, 100, False),
+        (0.0, 99, 100, True),
+        (1.0, 0, 100, False),
+        (0.2, 0, 0, False),
+        (0.2, 0, None, False),
+    ],
+)
+def test_a_list_may_shrink_by_a_share_of_the_last_one(
+    share: float, listed: int, before: int | None, *, refused: bool
+) -> None:
+    found = refusals(Limits(max_shrink=share), [3], listed, before)
+    assert [name for name, _ in found] == ["max_shrink"] * refused
+
+
+def test_what_is_unchanged_counts_for_the_least_and_not_for_the_most() -> None:
+    assert refusals(Limits(min_records=100, max_records=5), [5, 3], 100) == []
+    assert refusals(Limits(min_records=100), [5], 99) == [
+        ("min_records", "there are only 99 records, at least 100 are expected")
+    ]
+
+
 FACTS: dict[str, Any] = {"job": "sha256:a", "fingerprint": "f", "rows": 10, "sendable": [8, 7]}
 
 

@@ -1,14 +1,16 @@
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk.conversation import KEY, ROW
+from bulk.conversation import KEY, RECORD, ROW
+from bulk.plan.changes import Changes, Delivered, stable_hash
 from bulk.plan.reading import Reading, StepPlan
 
 Told = tuple[str, str, str]
@@ -44,6 +46,7 @@ class Kept:
 
     keys: list[tuple[int, str | None]] = field(default_factory=list)
     told: dict[int, dict[int, Told]] = field(default_factory=dict)
+    contents: dict[int, list[int]] = field(default_factory=dict)
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         self.keys += frame.select(ROW, KEY).rows()
@@ -55,6 +58,9 @@ class Kept:
         for row, status, reason, message in frame.select(ROW, "status", "reason", "message").iter_rows():
             assert row not in of_step
             of_step[row] = (status, reason, message)
+
+    def write_contents(self, step: int, frame: pl.DataFrame) -> None:
+        self.contents.setdefault(step, []).extend(frame[ROW].to_list())
 
 
 def step(
@@ -106,6 +112,42 @@ def reasons(rows: Sequence[Row], *steps: StepPlan) -> list[list[str | None]]:
         [kept.told.get(index, {}).get(number, ("", None, ""))[1] for number in range(1, len(rows) + 1)]
         for index in range(len(steps))
     ]
+
+
+def unchanged(*keys: str) -> Changes:
+    """What compares: people of these keys are as they were delivered."""
+    hashed = stable_hash(None)
+    found = np.unique(hashed(pl.Series(keys, dtype=pl.String)))
+    same = hashed(pl.Series(["same"])).repeat(found.size)
+    delivered = Delivered(found, same, np.ones(found.size, np.uint32))
+    return Changes(
+        lambda frame: frame.select(KEY, pl.lit("same").alias(RECORD)), hashed, delivered, since=0.0
+    )
+
+
+def test_unchanged_comes_after_duplicate_and_before_an_earlier_step() -> None:
+    rows = [
+        Row("a", faults=("filtered", None, None)),
+        Row(malformed=True),
+        Row("b", opted_out=True),
+        Row("a"),
+        Row("a"),
+        Row("c", faults=("bad_value", None, None)),
+        Row("d"),
+        Row("d"),
+    ]
+    everybody = [replace(step(number), changes=unchanged("a", "b", "c")) for number in range(2)]
+    told = [["filtered", MALFORMED, "suppressed", "duplicate", "unchanged", "bad_value", "duplicate", None]]
+    told += [["duplicate", MALFORMED, "suppressed", "duplicate", "unchanged", "unchanged", "duplicate", None]]
+    for cuts in ([], [1, 4], range(9)):
+        reading, kept = read(rows, everybody, cuts)
+        found = [
+            [kept.told[index].get(number, ("", None, ""))[1] for number in range(1, len(rows) + 1)]
+            for index in range(2)
+        ]
+        assert found == told
+        assert [reading.sendable(index) for index in range(2)] == [1, 1]
+        assert kept.contents == {0: [7, 8], 1: [7, 8]}
 
 
 def test_a_row_is_told_the_first_that_applies_of_filtered_rejected_suppressed_and_duplicate() -> None:

@@ -1,6 +1,6 @@
 """One request about one record: what its answer settles, and what is left to the operation."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from bulk.conversation import Act, Batch, Conversation, Lost, Reply, Request, Response, lost_verdict
@@ -8,22 +8,29 @@ from bulk.destinations.customerly.answers import is_success, look_up, not_found,
 from bulk.destinations.verdicts import accepted
 
 Asked = Generator[Act, Any, Response | None]
+Missing = Callable[[Batch, Response], Conversation]
 
 
-def ask(batch: Batch, request: Request, named: str = "") -> Asked:
+def settle_missing(batch: Batch, reply: Response) -> Conversation:
+    """Settle a record that the account does not know."""
+    yield batch.settle(not_found(reply))
+
+
+def ask(batch: Batch, request: Request, missing: Missing = settle_missing, named: str = "") -> Asked:
     """Send one request; return its answer, or None after settling the record because there is no good one.
 
     Args:
         batch: The record.
         request: What is sent.
-        named: What the record names, such as an article: only if that is missing the record is not found.
+        missing: Settles the record if the answer says that what was asked for does not exist.
+        named: What the record names, such as an article: only if that is missing it counts as missing.
             Empty where the answer can speak of nothing else.
     """
     reply: Reply = yield request
     if isinstance(reply, Lost):
         yield batch.settle(lost_verdict(request, reply))
     elif says_missing(reply, named):
-        yield batch.settle(not_found(reply))
+        yield from missing(batch, reply)
     elif not is_success(reply):
         yield batch.settle(refusal(reply))
     else:
@@ -33,7 +40,7 @@ def ask(batch: Batch, request: Request, named: str = "") -> Asked:
 
 def tell(batch: Batch, request: Request, identity: str = "", named: str = "") -> Conversation:
     """Send one request and settle the record; ``identity`` is the member that names what was made."""
-    reply = yield from ask(batch, request, named)
+    reply = yield from ask(batch, request, named=named)
     if reply is not None:
         yield batch.settle(accepted(reply, object_id=shown_id(reply, identity)))
 

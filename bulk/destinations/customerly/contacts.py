@@ -65,7 +65,7 @@ OPERATIONS = (
     ),
     Operation(
         name="unsubscribe_user",
-        about="Unsubscribe users from e-mail campaigns, and read back that they are.",
+        about="Unsubscribe users from e-mail campaigns, and read back that they are; leads are found out.",
         fields=(BY_USER_ID, BY_EMAIL),
         effect=Effect.UNSUBSCRIBES,
         converse=unsubscribe,

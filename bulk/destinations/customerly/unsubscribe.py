@@ -6,19 +6,22 @@ from typing import Any
 import orjson
 
 from bulk.conversation import Batch, Conversation, Request, Response, Status, Verdict
-from bulk.destinations.customerly.answers import accepted, contact, encoded
+from bulk.destinations.customerly.answers import accepted, contact, encoded, look_up, not_found
 from bulk.destinations.customerly.asking import ask, find, identifiers
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.operation import Terms
 
 
 def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
-    """Look up what the endpoint wants and the record lacks, unsubscribe, read back."""
+    """Look up what the endpoint wants and the record lacks, unsubscribe, read back.
+
+    Whoever is no user may still be a lead, who gets e-mail too: nobody is absent before leads are looked up.
+    """
     settings: CustomerlySettings = terms.settings
     person = identifiers(batch)
     named = person
     if not settings.enough(person):
-        found = yield from ask(batch, find(person))
+        found = yield from ask(batch, find(person), _look_among_leads)
         if found is None:
             return
         shown = contact(found) or {}
@@ -30,12 +33,30 @@ def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
         message = f"the account shows no {' or '.join(sorted(settings.wants - named.keys()))} for this user"
         yield batch.settle(Verdict(Status.FAILED, reason="missing_id", error_message=message))
         return
-    done = yield from ask(batch, unsubscribing(named, settings))
+    done = yield from ask(batch, unsubscribing(named, settings), _look_among_leads)
     if done is None:
         return
-    read = yield from ask(batch, find(person))
+    read = yield from ask(batch, find(person), _look_among_leads)
     if read is not None:
         yield batch.settle(_seen(read))
+
+
+def _look_among_leads(batch: Batch, absent: Response) -> Conversation:
+    """Settle somebody who is no user: a lead is named by the e-mail alone, and cannot be unsubscribed."""
+    email = identifiers(batch).get("email")
+    if email is None:
+        yield batch.settle(not_found(absent))
+        return
+    found = yield from ask(batch, look_up("/leads", "email", email))
+    if found is not None:
+        yield batch.settle(_as_lead(found))
+
+
+def _as_lead(found: Response) -> Verdict:
+    if is_unsubscribed(contact(found) or {}):
+        return accepted(found, reason="already")
+    message = "this is a lead, and no request unsubscribes leads: unsubscribe the lead by hand in Customerly"
+    return Verdict(Status.FAILED, "lead_only", found.status, "", message, found.request_id)
 
 
 def _identifiers(shown: Mapping[str, Any], settings: CustomerlySettings) -> dict[str, str]:

@@ -1,0 +1,66 @@
+"""Folds a pass of the ledger: what holds for each row, and what may have been processed without an answer."""
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bulk.conversation import LOST_REASONS, ROW, Status
+from bulk.ledger.board import CODE, Board, Mask
+from bulk.ledger.columns import REASON, STATUS, status_codes, unpacked
+from bulk.ledger.file import translated
+
+UNCHANGED = "unchanged"
+
+
+def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
+    """Apply to ``board`` all that the ledger says about one step of a pass, oldest first."""
+    with translated(path):
+        told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
+        for (body,) in told:
+            frame = unpacked(body)
+            board.tell(frame[ROW].to_numpy(), status_codes(frame[STATUS]))
+        entries = connection.execute(
+            "SELECT first_row, last_row, status, reason FROM entries"
+            " WHERE pass = ? AND step = ? ORDER BY seq",
+            (number, step),
+        )
+        for first, last, status, reason in entries:
+            board.settle(first, last, Status(status), reason)
+
+
+def intended(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> Mask:
+    """Mark the rows whose request may have been processed without an answer; index 0 is row 1."""
+    marks, lost = np.zeros((2, board.codes.size), dtype=np.bool_)
+    with translated(path):
+        intents = connection.execute(
+            "SELECT first_row, last_row, withdrawn FROM intents WHERE pass = ? AND step = ? ORDER BY seq",
+            (number, step),
+        )
+        for first, last, withdrawn in intents:
+            marks[first - 1 : last] = not withdrawn
+        failures = connection.execute(
+            "SELECT first_row, last_row, reason FROM entries"
+            " WHERE pass = ? AND step = ? AND status = 'failed'",
+            (number, step),
+        )
+        for first, last, reason in failures:
+            lost[first - 1 : last] |= reason in LOST_REASONS
+    pending, failed = board.codes == CODE[Status.PENDING], board.codes == CODE[Status.FAILED]
+    open_ended: Mask = marks & ~board.told & (pending | (failed & lost))
+    return open_ended
+
+
+def listed(connection: sqlite3.Connection, path: Path, number: int) -> int:
+    """Return how many records the largest step of a pass has: to be sent, or unchanged since they were."""
+    with translated(path):
+        ((rows,),) = connection.execute("SELECT rows FROM passes WHERE pass = ?", (number,))
+        steps = connection.execute("SELECT step FROM steps WHERE pass = ?", (number,)).fetchall()
+        found = [rows - _told_otherwise(connection, number, step) for (step,) in steps]
+    return max(found, default=0)
+
+
+def _told_otherwise(connection: sqlite3.Connection, number: int, step: int) -> int:
+    bodies = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
+    return sum(unpacked(body).filter(pl.col(REASON) != UNCHANGED).height for (body,) in bodies)

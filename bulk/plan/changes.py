@@ -1,0 +1,104 @@
+"""Which records are as they were delivered before, by hashes that stay the same for years."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import xxhash
+
+from bulk.conversation import CONTENT, IDENTITY, KEY, RECORD, ROW
+
+UNCHANGED = "unchanged"
+Hashes = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+Hash = Callable[[pl.Series], Hashes]
+_BYTES = 8
+_LONGEST_SECRET = 64
+"""Bytes of secret that BLAKE2b takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What is known to have arrived in one step, by ascending identity.
+
+    Attributes:
+        identities: Hashes of keys, or of key and object.
+        contents: Hashes of the records.
+        at: When, in unix seconds; 0 if what was sent last did not certainly arrive.
+    """
+
+    identities: Hashes
+    contents: Hashes
+    at: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Compares the records of one step with what was delivered.
+
+    Attributes:
+        contents: Returns KEY and, as RECORD, all that is sent of rows, in their order.
+        hashed: Hashes text.
+        delivered: What is known to have arrived.
+        since: What was delivered before then, in unix seconds, is sent again.
+        adds: Whether the step adds to people: then what it adds is part of the identity.
+    """
+
+    contents: Callable[[pl.DataFrame], pl.DataFrame]
+    hashed: Hash
+    delivered: Delivered
+    since: float = 0.0
+    adds: bool = False
+
+    def compare(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY, CONTENT and whether a record is UNCHANGED, for rows that may be sent."""
+        records = self.contents(frame)
+        with_object = pl.lit(self.adds) | pl.col(KEY).is_null()
+        both = pl.concat_str(pl.col(KEY).fill_null(""), pl.lit("\x00"), RECORD)
+        identities = self.hashed(records.select(pl.when(with_object).then(both).otherwise(KEY)).to_series())
+        nothing = np.zeros(identities.size, dtype=np.uint64)
+        contents = nothing if self.adds else self.hashed(records[RECORD])
+        return pl.DataFrame(
+            {
+                ROW: frame[ROW],
+                IDENTITY: identities,
+                CONTENT: contents,
+                UNCHANGED: self._unchanged(identities, contents),
+            }
+        )
+
+    def _unchanged(self, identities: Hashes, contents: Hashes) -> Mask:
+        unchanged = np.zeros(identities.size, dtype=np.bool_)
+        known = self.delivered
+        if not known.identities.size:
+            return unchanged
+        order = np.argsort(identities)  # neighbours lie close together, which is several times as fast
+        wanted = identities[order]
+        place = np.minimum(np.searchsorted(known.identities, wanted), known.identities.size - 1)
+        same = (known.identities[place] == wanted) & (known.contents[place] == contents[order])
+        unchanged[order] = same & (known.at[place] > self.since)
+        return unchanged
+
+
+def stable_hash(secret: bytes | None) -> Hash:
+    """Return how text is hashed: quickly, or with a secret, so that nobody else can try addresses out."""
+    if secret is None:
+        return _plain
+    key = secret if len(secret) <= _LONGEST_SECRET else hashlib.blake2b(secret).digest()
+
+    def keyed(texts: pl.Series) -> Hashes:
+        digests = [
+            hashlib.blake2b(text, digest_size=_BYTES, key=key).digest()
+            for text in texts.cast(pl.Binary).to_list()
+        ]
+        return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+    return keyed
+
+
+def _plain(texts: pl.Series) -> Hashes:
+    given = texts.cast(pl.Binary).to_list()
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, given), dtype=np.uint64, count=len(given))
