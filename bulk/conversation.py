@@ -29,6 +29,9 @@ KEY = "__key__"
 """Column of normalised keys (String)."""
 RECORD = "__record__"
 """Column of records encoded as JSON (String)."""
+IDENTIFIER = "__identifier__"
+"""Begins the names of the columns that hold what names the people of a record: one for each field, and one
+of this name alone for the key."""
 
 
 class Status(StrEnum):

@@ -59,6 +59,16 @@ class Plan:
     rows: int
     boards: list[Board]
     reasons: list[dict[tuple[str, str], int]]
+    met: list[bool]
+    """By suppression list, whether any row stands in it."""
+
+    @property
+    def suppression(self) -> list[dict[str, Any]]:
+        """What is told of each suppression list."""
+        return [
+            {"list": one.name, "entries": int(one.members.size), "matches": met}
+            for one, met in zip(self.setup.suppression.lists, self.met, strict=True)
+        ]
 
     @property
     def digest(self) -> str:
@@ -76,7 +86,7 @@ def make_plan(job: Job, source: Source) -> Plan:
     setup = prepare(job, source, {**os.environ, "BULK_LEDGER_SECRET": "not needed to plan"}, Options())
     told = Told(len(setup.steps))
     reading = read_source(setup, told, None, told)
-    return Plan(setup, reading.rows, told.boards(reading.rows), reading.told)
+    return Plan(setup, reading.rows, told.boards(reading.rows), reading.told, reading.met.tolist())
 
 
 def show(path: Path, settings: tuple[str, ...], count: int, *, as_json: bool, mask: bool) -> None:
@@ -91,6 +101,7 @@ def show(path: Path, settings: tuple[str, ...], count: int, *, as_json: bool, ma
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
+            "suppression": plan.suppression,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -236,6 +247,12 @@ def _masked(value: Any) -> Any:
     return HIDDEN
 
 
+def list_sentence(facts: Mapping[str, Any]) -> str:
+    """Say in one line how a suppression list fares."""
+    size = f"suppression {facts['list']}: {facts['entries']:,} entries"
+    return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
+
+
 def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['rows']:,} rows"]
     for step in facts["steps"]:
@@ -247,6 +264,7 @@ def _text(facts: dict[str, Any]) -> str:
         )
         lines += [f"  {step['warning']}"] if step["warning"] else []
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
+    lines += map(list_sentence, facts["suppression"])
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))
         lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]

@@ -46,6 +46,7 @@ class Resolver:
             steps=tuple(step for step in steps if step is not None),
             guards=file.guards,
             hashed_keys=file.ledger.keys == "hashed",
+            suppression=tuple(file.suppression),
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:

@@ -9,7 +9,8 @@ from bulk.conversation import KEY, ROW, Status
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
-from bulk.plan.reading import Reading, Sink, StepPlan
+from bulk.plan.reading import Reading, Sink, Standing, StepPlan
+from bulk.plan.suppression import standing
 from bulk.runner.feed import check_unchanged
 from bulk.runner.setup import Setup
 from bulk.runner.stop import Stop, StoppingError
@@ -47,9 +48,10 @@ def read_source(setup: Setup, sink: Sink, stop: Stop | None, progress: Progress)
         SourceError: The source cannot be read, or holds too many rows.
     """
     plans = [
-        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out) for step in setup.steps
+        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out, step.naming is not None)
+        for step in setup.steps
     ]
-    reading = Reading(plans, sink)
+    reading = Reading(plans, sink, [one.name for one in setup.suppression.lists], _standing(setup))
     for chunk in setup.source.chunks():
         if stop is not None and stop.requested:
             raise StoppingError
@@ -60,6 +62,19 @@ def read_source(setup: Setup, sink: Sink, stop: Stop | None, progress: Progress)
     check_unchanged(setup.source)
     reading.finish()
     return reading
+
+
+def _standing(setup: Setup) -> Standing | None:
+    """Return what tells who stands in a suppression list, if any step holds anybody back."""
+    naming = next((step.naming for step in setup.steps if step.naming is not None), None)
+    if naming is None:
+        return None
+    return lambda frame: standing(setup.suppression.lists, naming.identified(frame))
+
+
+def unmet(reading: Reading, setup: Setup) -> list[str]:
+    """Name the suppression lists in which no row stands."""
+    return [one.name for one, met in zip(setup.suppression.lists, reading.met, strict=True) if not met]
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:
