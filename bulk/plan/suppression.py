@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "hmac-sha256": 64}
 _POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _HEX = 16
 """Digits that are kept of a hash in hexadecimal: 64 bits."""
+_ROOM = 1 << 16
+"""Hashes that a list has room for before it grows."""
 _SEPARATORS = r"[\s.()/\p{Pd}]"
 _INTERNATIONAL = r"^\+[0-9\s.()/\p{Pd}]{7,}$"
 _DIALLED = r"^\+?[0-9\s.()/\p{Pd}]{7,}$"
@@ -110,14 +112,15 @@ def _from_hex(texts: pl.Series) -> Hashes:
     return texts.str.head(_HEX).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
 
 
-def gathered(parts: list[Hashes]) -> Hashes:
-    """Join and sort hashes, letting each part go as it is taken over: lists may be long."""
-    whole = np.empty(sum(part.size for part in parts), dtype=np.uint64)
-    end = whole.size
-    while parts:
-        part = parts.pop()
-        whole[end - part.size : end] = part
-        end -= part.size
+def gathered(parts: Iterable[Hashes]) -> Hashes:
+    """Join and sort hashes; lists may be long, so that each part is let go before the next one comes."""
+    whole, size = np.empty(_ROOM, dtype=np.uint64), 0
+    for part in parts:
+        if size + part.size > whole.size:
+            whole.resize(max(2 * whole.size, size + part.size), refcheck=False)
+        whole[size : size + part.size] = part
+        size += part.size
+    whole.resize(size, refcheck=False)
     whole.sort()
     return whole
 
@@ -126,14 +129,18 @@ def among(hashes: Hashes, members: Hashes) -> npt.NDArray[np.bool_]:
     """Tell which hashes are among sorted ones."""
     if not members.size:
         return np.zeros(hashes.size, dtype=np.bool_)
-    places = np.searchsorted(members, hashes)
-    found: npt.NDArray[np.bool_] = members[np.minimum(places, members.size - 1)] == hashes
+    order = np.argsort(hashes)  # neighbours are looked for one after another, which long lists reward
+    ascending = hashes[order]
+    places = np.searchsorted(members, ascending)
+    found = np.empty(hashes.size, dtype=np.bool_)
+    found[order] = members[np.minimum(places, members.size - 1)] == ascending
     return found
 
 
 def without(members: Hashes, excepted: Hashes) -> Hashes:
-    """Take hashes off a list; both are sorted."""
-    return members[~among(members, excepted)]
+    """Take hashes off a list, a stretch at a time; both are sorted."""
+    stretches = (members[start : start + _ROOM] for start in range(0, members.size, _ROOM))
+    return gathered(part[~among(part, excepted)] for part in stretches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,4 +158,4 @@ class ListFile:
 
 
 def _gathered(column: Column, hashes: Callable[[pl.Series], Hashes]) -> Hashes:
-    return gathered([hashes(texts) for texts in column.texts()])
+    return gathered(hashes(texts) for texts in column.texts())

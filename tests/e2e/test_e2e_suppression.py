@@ -147,7 +147,7 @@ def test_a_list_changed_during_a_run_holds_back(shop: Workshop, sandbox: Sandbox
     late = [f"person{n}@example.com" for n in range(501, 701, 2)]
     shop.write("out.csv", "email\nperson1@example.com\n")
     step = {"operation": "upsert_user", "batch_size": batch}
-    place = {"rate": f"{280 // batch}/s"}
+    place = {"rate": f"{420 // batch}/s"}
     shop.job(step, place=place, suppression=[{"path": "out.csv", "column": "email"}])
     with shop.running() as run:
         until(lambda: sandbox.requests >= 5, "5 requests")
