@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from bulk.runner.conflicts import Conflicts
 from bulk.runner.memories import Memories
 from bulk.runner.stop import Stop, StoppingError
 from bulk.runner.suppressing import Suppressing
-from bulk.runner.talk import Seen, Talker
+from bulk.runner.talk import OutdatedError, Seen, Talker
 
 ENOUGH_TO_JUDGE = 100
 """Settled records from which on the failure rate is judged while the step runs."""
@@ -183,9 +184,8 @@ class Sending:
 
     async def _talk(self, batch: Batch, ticket: int | None) -> None:
         try:
-            for part in () if self._stop.requested else await self._still_allowed(batch):
-                if not self._stop.requested:
-                    self._judge(await self._talker.talk(part))
+            if not self._stop.requested:
+                await self._talk_with_allowed(batch)
         except StoppingError:
             pass
         except StoppedError as stopped:
@@ -193,6 +193,19 @@ class Sending:
         finally:
             if ticket is not None and self._conflicts:
                 self._conflicts.release(ticket)
+
+    async def _talk_with_allowed(self, batch: Batch, *, again: bool = False) -> None:
+        """Talk about those who may be written to; think once more if a list changes while they wait."""
+        parts = await self._still_allowed(batch)
+        outdated = None
+        if self._suppressing is not None and not batch.memory and not again:
+            outdated = partial(self._suppressing.outdated, self._suppressing.version)
+        for part in parts:
+            try:
+                if not self._stop.requested:
+                    self._judge(await self._talker.talk(part, outdated))
+            except OutdatedError:
+                await self._talk_with_allowed(part, again=True)
 
     async def _still_allowed(self, batch: Batch) -> Iterable[Batch]:
         """Settle the records of people who stand in a suppression list by now; return the rest.

@@ -43,7 +43,7 @@ class Suppressing:
     """Whether the pre-pass of this run has told the rows that stood in the lists when it began."""
     _lists: list[Listed] = field(init=False)
     _states: list[State] = field(init=False)
-    _changed: bool = field(init=False, default=False)
+    version: int = field(init=False, default=0)
     _next_look: float = field(init=False, default=0.0)
     _looking: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -59,9 +59,24 @@ class Suppressing:
         if not self._lists:
             return None
         await self._look()
-        if self.told and not self._changed:
+        if self.told and not self.version:
             return None
         return standing(self._lists, batch.records.frame[batch.start : batch.stop])[0]
+
+    def outdated(self, version: int) -> bool:
+        """Tell whether a list has changed since a version; the files are looked at now and then."""
+        now = asyncio.get_running_loop().time()
+        if self.version != version or self._looking.locked():
+            return True
+        if now < self._next_look or not self._lists:
+            return False
+        try:
+            changed = [file.state() for file in self.given.files] != self._states
+        except SourceError:
+            changed = True
+        if not changed:
+            self._next_look = now + EVERY
+        return changed
 
     def name(self, number: int) -> str:
         """Return the name of a list."""
@@ -94,5 +109,6 @@ class Suppressing:
                     raise StoppedError(f"{file.place}: {error}; run again to continue") from None
             await self.sleep(EVERY)
         self._lists[number] = read.after(self._lists[number])
-        self._states[number], self._changed = state, True
+        self._states[number] = state
+        self.version += 1
         self.note("list_read_again", list=read.name, entries=int(read.members.size))

@@ -63,6 +63,26 @@ def test_rows_that_were_told_are_not_looked_at_again_until_a_list_changes(tmp_pa
     assert noted == ["list_read_again"]
 
 
+def test_a_change_is_noticed_before_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "who", "a")
+    lists = suppressing(file(tmp_path))
+
+    async def go() -> None:
+        assert not lists.outdated(lists.version)
+        write(tmp_path, "who", "b", "x")
+        await asyncio.sleep(EVERY)
+        assert lists.outdated(lists.version)
+        before = lists.version
+        assert await held(lists) == [0, 0, -1]
+        assert lists.outdated(before)
+        assert not lists.outdated(lists.version)
+        (tmp_path / "out.csv").unlink()
+        await asyncio.sleep(EVERY)
+        assert lists.outdated(lists.version)
+
+    virtual_time.run(go())
+
+
 def test_what_a_former_run_left_is_looked_at_in_any_case(tmp_path: Path) -> None:
     write(tmp_path, "who", "c")
     assert virtual_time.run(held(suppressing(file(tmp_path), told=False))) == [-1, -1, 0]
