@@ -17,6 +17,7 @@ from bulk.mapping.spec import Column, Expression
 from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, Sync, WaySetup
 from bulk.runner.way import Sender
 from bulk.source import Source, SourceOptions, open_source
+from bulk.suppression import suppressing
 from bulk.transport import Endpoint, Transport
 
 LEDGER_SECRET = "BULK_LEDGER_SECRET"  # noqa: S105 - the name of a variable
@@ -67,16 +68,18 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         JobError: With every mistake that job and source show together.
         LedgerError: The ledger's secret is not set.
     """
+    steps, suppression = suppressing(job, _steps(job, source))
     return Setup(
         name=job.name,
         digest=job.digest,
         source=source,
         source_facts=source_facts(job),
-        steps=_steps(job, source),
+        steps=steps,
         lanes=tuple(_lanes(job, environ)),
         options=options,
         secret=_secret(job, environ),
         sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
+        suppression=suppression,
     )
 
 

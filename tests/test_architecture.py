@@ -19,6 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"prepare"}),
+    frozenset({"suppression"}),
     frozenset({"job"}),
     frozenset({"runner"}),
     frozenset({"report", "verify"}),

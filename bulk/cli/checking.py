@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from bulk.cli.previewing import Plan, make_plan
+from bulk.cli.previewing import Plan, list_sentence, make_plan
 from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
@@ -47,6 +47,8 @@ def _say_plan(plan: Plan) -> None:
             typer.echo(f"step {step.name}: {step.operation.name} {step.approval}")
         if step.operation.warning:
             typer.echo(f"step {step.name}: {step.operation.warning}")
+    for facts in plan.suppression:
+        typer.echo(list_sentence(facts))
 
 
 async def _probe_all(job: Job) -> int:

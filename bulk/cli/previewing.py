@@ -66,8 +66,18 @@ class Plan:
     rows: int
     boards: list[Board]
     reasons: list[dict[tuple[str, str], int]]
+    met: list[bool]
+    """By suppression list, whether any row stands in it."""
     compared: str = ""
     """With what the source was compared, if only changes are sent."""
+
+    @property
+    def suppression(self) -> list[dict[str, Any]]:
+        """What is told of each suppression list."""
+        return [
+            {"list": one.name, "entries": int(one.members.size), "matches": met}
+            for one, met in zip(self.setup.suppression.lists, self.met, strict=True)
+        ]
 
     @property
     def digest(self) -> str:
@@ -88,7 +98,8 @@ def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
     known, compared = _known(setup, ledger or Path(f"{job.name}.ledger"), secret=bool(secret))
     changes = comparisons(setup, lambda scope: known.get(scope, NOTHING), time.time())
     reading = read_source(setup, told, None, told, changes)
-    return Plan(setup, reading.rows, told.boards(reading.rows), reading.told, compared)
+    boards, met = told.boards(reading.rows), reading.met.tolist()
+    return Plan(setup, reading.rows, boards, reading.told, met, compared)
 
 
 def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known], str]:
@@ -122,6 +133,7 @@ def show(
             "digest": plan.digest,
             "rows": plan.rows,
             "compared": plan.compared,
+            "suppression": plan.suppression,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -267,6 +279,12 @@ def _masked(value: Any) -> Any:
     return HIDDEN
 
 
+def list_sentence(facts: Mapping[str, Any]) -> str:
+    """Say in one line how a suppression list fares."""
+    size = f"suppression {facts['list']}: {facts['entries']:,} entries"
+    return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
+
+
 def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['rows']:,} rows", *filter(None, [facts["compared"]])]
     for step in facts["steps"]:
@@ -278,6 +296,7 @@ def _text(facts: dict[str, Any]) -> str:
         )
         lines += [f"  {step['warning']}"] if step["warning"] else []
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
+    lines += map(list_sentence, facts["suppression"])
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))
         lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]

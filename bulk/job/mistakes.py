@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bulk.errors import suggestion
-from bulk.job import model
+from bulk.job import lists, model
 from bulk.job.document import Document, Path
 
 _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
@@ -18,6 +18,8 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("sync",), model.Sync),
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
+    (("suppression", int), lists.Suppression),
+    (("suppression", int, "except"), lists.Excepted),
 )
 _EXPECTED = {
     "literal_error": "one of {expected}",

@@ -16,6 +16,8 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
+from bulk.job.lists import Suppression
+from bulk.job.part import Part
 from bulk.job.units import parse_duration, parse_share
 from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
 from bulk.pacing import Rate, parse_rate
@@ -33,14 +35,6 @@ Share = Annotated[
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Duplicates = Literal["keep_last", "keep_first", "keep_all"]
-
-
-class Part(BaseModel):
-    """A part of the job: unknown keys are mistakes."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
-    )
 
 
 class Shaped(Part):
@@ -147,7 +141,7 @@ class Source(Part):
     format: Literal["csv", "tsv", "ndjson", "parquet", "ipc", "excel", "lines"] | None = None
     encoding: str | None = None
     separator: str | None = None
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     where: str | None = None
     opted_out: str | None = None
     key: KeyModel | None = None
@@ -293,3 +287,4 @@ class JobFile(Part):
     sync: Sync = Sync()
     guards: Guards = Guards()
     ledger: Ledger = Ledger()
+    suppression: list[Suppression] = Field(default=[])

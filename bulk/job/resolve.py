@@ -47,6 +47,7 @@ class Resolver:
             sync=file.sync,
             guards=file.guards,
             hashed_keys=file.ledger.keys == "hashed",
+            suppression=tuple(file.suppression),
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:

@@ -16,6 +16,7 @@ from bulk.destinations.operation import Operation
 from bulk.destinations.system import Credential, System
 from bulk.job import model
 from bulk.job.document import Document
+from bulk.job.lists import Suppression
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
 from bulk.retry import RetryPolicy
@@ -114,6 +115,7 @@ class Job:
     sync: model.Sync
     guards: model.Guards
     hashed_keys: bool
+    suppression: tuple[Suppression, ...] = ()
 
     @property
     def digest(self) -> str:

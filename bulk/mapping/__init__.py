@@ -2,16 +2,21 @@
 
 from bulk.mapping.compile import compile_step
 from bulk.mapping.expression import check_expression
+from bulk.mapping.identifiers import Identifier, fits, identifiers
 from bulk.mapping.problem import Problem
-from bulk.mapping.rules import CompiledRules, Rules, compile_rules
+from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of
 from bulk.mapping.step import StepMapping
 
 __all__ = [
     "CompiledRules",
+    "Identifier",
     "Problem",
     "Rules",
     "StepMapping",
     "check_expression",
     "compile_rules",
     "compile_step",
+    "dtype_of",
+    "fits",
+    "identifiers",
 ]

@@ -1,16 +1,17 @@
 """A compiled step: judges the rows of a chunk, and turns those that are to be sent into records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
-from bulk.conversation import KEY, RECORD, ROW
+from bulk.conversation import IDENTIFIER, KEY, RECORD, ROW
 from bulk.destinations.fields import Kind
 from bulk.destinations.operation import Operation, Terms
 from bulk.mapping.encode import Nulls, encode, encode_branch, field_texts
 from bulk.mapping.evaluate import evaluate
 from bulk.mapping.faults import RAISED, Fault, field_faults, first_fault
+from bulk.mapping.identifiers import Identifier
 from bulk.mapping.reading import same
 from bulk.mapping.rules import CompiledRules
 from bulk.mapping.sizes import most_bytes
@@ -87,6 +88,17 @@ class StepMapping:
             return encoded.select(KEY, RECORD)
         beside = pl.struct(kept).struct.json_encode()  # what is not in the record may stand in its address
         return encoded.select(KEY, pl.concat_str(RECORD, beside).alias(RECORD))
+
+    def identified(self, frame: pl.DataFrame, chosen: Sequence[Identifier]) -> pl.DataFrame:
+        """Return what names the people of each row: a column for each that is chosen, and one for the key."""
+        nodes = {one.node.path: one.node for one in chosen}
+        alone = replace(self, nodes=tuple(nodes.values()))
+        raws = {leaf.raw: self.raws[leaf.raw] for leaf in leaves(alone.nodes)}
+        values, _ = alone._values(frame, raws | self._raw_key())  # noqa: SLF001 - its own, with fewer fields
+        key = self.rules.key
+        named = pl.lit(None, pl.String) if key is None else key.read.convert(pl.col(_CLEANED_KEY))
+        columns = [(one.values(values), one.column) for one in chosen]
+        return values.select(ROW, named.alias(IDENTIFIER), *(each.alias(name) for each, name in columns))
 
     def _records(self, values: pl.DataFrame, seed: str) -> pl.Series:
         """Return each record as it is sent: an object of all fields, or what the operation makes of them."""

@@ -1,6 +1,6 @@
 """What rows are told before the first request: the pre-pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,8 @@ OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
 TOLD_AT_ONCE = 100_000
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
+Standing = Callable[[pl.DataFrame], tuple[Index, Mask]]
+"""Tells of each row of a source chunk the suppression list that holds it, or -1; and which lists hold any."""
 
 
 class Judge(Protocol):
@@ -35,6 +37,7 @@ class StepPlan:
         duplicates: ``keep_last``, ``keep_first`` or ``keep_all``.
         opted_out: ``exclude``, ``include`` or ``only``.
         changes: Tells which records are as they were delivered before; None if all are sent.
+        holds_back: Whether it is held back from people who stand in a suppression list.
     """
 
     destination: str
@@ -42,6 +45,7 @@ class StepPlan:
     duplicates: str
     opted_out: str
     changes: Changes | None = None
+    holds_back: bool = False
 
 
 class Sink(Protocol):
@@ -62,9 +66,20 @@ class Reading:
 
     Keeps, per row, eight bytes of key hash (only if duplicates or opted-out people matter) and two or three
     bytes a step.
+
+    Attributes:
+        rows: Rows read so far.
+        told: By step, how many rows were told what.
+        met: By suppression list, whether any row stands in it.
     """
 
-    def __init__(self, steps: Sequence[StepPlan], sink: Sink) -> None:
+    def __init__(
+        self,
+        steps: Sequence[StepPlan],
+        sink: Sink,
+        lists: Sequence[str] = (),
+        standing: Standing | None = None,
+    ) -> None:
         self._steps = steps
         self._sink = sink
         self._needs_keys = any(step.duplicates != "keep_all" or step.opted_out != "include" for step in steps)
@@ -73,6 +88,10 @@ class Reading:
         self._alive: list[list[Mask]] = [[] for _ in steps]
         self._rejected: list[list[Mask]] = [[] for _ in steps]
         self._unchanged: list[list[Mask]] = [[] for _ in steps]
+        self._lists = lists
+        self._standing = standing
+        self._suppressed: list[tuple[Index, Index]] = []
+        self.met = np.zeros(len(lists), dtype=np.bool_)
         self.rows = 0
         self.told: list[dict[tuple[str, str], int]] = [{} for _ in steps]
 
@@ -89,6 +108,8 @@ class Reading:
             self._take_step(index, judged)
             if step.changes is not None:
                 self._compare(index, step.changes, frame.filter(own[REASON].is_null()))
+        if self._standing is not None and frame.height:
+            self._take_suppressed(frame[ROW].to_numpy(), *self._standing(frame))
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
         self._sink.write_keys(judged.select(ROW, KEY))
@@ -116,6 +137,12 @@ class Reading:
             self._sink.write_contents(index, changed.select(ROW, IDENTITY, CONTENT))
         self._unchanged[index].append(unchanged)
 
+    def _take_suppressed(self, rows: npt.NDArray[np.uint32], lists: Index, met: Mask) -> None:
+        self.met |= met
+        held = np.flatnonzero(lists >= 0)
+        if held.size:
+            self._suppressed.append((rows[held].astype(np.int64) - 1, lists[held]))
+
     def _tell(self, step: int, frame: pl.DataFrame) -> None:
         for part in frame.iter_slices(TOLD_AT_ONCE):
             self._sink.write_told(step, part)
@@ -123,7 +150,7 @@ class Reading:
             self.told[step][status, reason] = self.told[step].get((status, reason), 0) + count
 
     def finish(self) -> None:
-        """Tell what can only be known at the end: opted out, duplicate, unchanged, bad in an earlier step."""
+        """Tell what comes after what a row says itself: suppressed, duplicate, unchanged, an earlier step."""
         alive = [_joined(masks, self.rows) for masks in self._alive]
         rejected = [_joined(masks, self.rows) for masks in self._rejected]
         unchanged = [_joined(masks, self.rows) for masks in self._unchanged]
@@ -132,7 +159,9 @@ class Reading:
         self._hashes = []
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
-            self._tell_duplicates(alive, rejected, hashes)
+        held = self._tell_suppressed(alive)
+        if self._needs_keys and self.rows:
+            self._tell_duplicates(alive, rejected, held, hashes)
         for index, step in enumerate(self._steps):
             if step.changes is not None:
                 message = "the same was delivered before"
@@ -148,17 +177,34 @@ class Reading:
             elif step.opted_out == "only":
                 self._skip(index, alive[index], ~opted, "filtered", "this person has not opted out")
 
+    def _tell_suppressed(self, alive: list[Mask]) -> Mask:
+        """Tell who stands in a suppression list, where steps hold them back; return whom that concerns."""
+        lists = np.full(self.rows, -1, dtype=np.int16)
+        for places, found in self._suppressed:
+            lists[places] = found
+        self._suppressed = []
+        for number in np.flatnonzero(self.met).tolist():
+            concerned, message = lists == number, standing_in(self._lists[number])
+            for index, step in enumerate(self._steps):
+                if step.holds_back:
+                    self._skip(index, alive[index], concerned, "suppressed", message)
+        return lists >= 0
+
     def _tell_duplicates(
-        self, alive: list[Mask], rejected: list[Mask], hashes: npt.NDArray[np.uint64]
+        self, alive: list[Mask], rejected: list[Mask], held: Mask, hashes: npt.NDArray[np.uint64]
     ) -> None:
-        """Decide once per destination, among the rows of its first step; then among rows only others have."""
+        """Decide once per destination, among the rows of its first step; then among rows only others have.
+
+        Whoever stands in a suppression list is no candidate where that holds back.
+        """
         for destination in dict.fromkeys(step.destination for step in self._steps):
             members = [index for index, step in enumerate(self._steps) if step.destination == destination]
             first = alive[members[0]].copy()
             bad = np.zeros_like(first)
             for index in members:
                 if self._steps[index].duplicates != "keep_all":
-                    self._tell_dropped(index, alive[index], first, hashes)
+                    among = first & ~held if self._steps[index].holds_back else first
+                    self._tell_dropped(index, alive[index], among, hashes)
                     rest = alive[index] & ~bad
                     if (rest & ~first).any():
                         self._tell_dropped(index, alive[index], rest, hashes)
@@ -205,6 +251,11 @@ class Reading:
     def sendable(self, step: int) -> int:
         """How many rows the step sends; only after ``finish``."""
         return self.rows - sum(self.told[step].values())
+
+
+def standing_in(name: str) -> str:
+    """Say why a row is held back by a suppression list."""
+    return f"stands in {name}"
 
 
 def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFrame:

@@ -102,6 +102,7 @@ class Lane:
             async with AsyncExitStack() as held:
                 with self.stop.interruptible():
                     slot = await held.enter_async_context(way.pacer.slot())
+                tries.check()
                 if caution:
                     await self._declare(caution)
                 tries.first_sent_at = tries.first_sent_at or self._world.unix()

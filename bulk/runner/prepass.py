@@ -12,7 +12,8 @@ from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, Sink, StepPlan
+from bulk.plan.reading import Reading, Sink, Standing, StepPlan
+from bulk.plan.suppression import standing
 from bulk.runner.feed import check_unchanged
 from bulk.runner.setup import Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
@@ -85,10 +86,17 @@ def read_source(
         SourceError: The source cannot be read, or holds too many rows.
     """
     plans = [
-        StepPlan(step.destination, step.mapping, step.duplicates, step.opted_out, changes.get(step.index))
+        StepPlan(
+            step.destination,
+            step.mapping,
+            step.duplicates,
+            step.opted_out,
+            changes.get(step.index),
+            holds_back=step.naming is not None,
+        )
         for step in setup.steps
     ]
-    reading = Reading(plans, sink)
+    reading = Reading(plans, sink, [one.name for one in setup.suppression.lists], _standing(setup))
     for chunk in setup.source.chunks():
         if stop is not None and stop.requested:
             raise StoppingError
@@ -99,6 +107,19 @@ def read_source(
     check_unchanged(setup.source)
     reading.finish()
     return reading
+
+
+def _standing(setup: Setup) -> Standing | None:
+    """Return what tells who stands in a suppression list, if any step holds anybody back."""
+    naming = next((step.naming for step in setup.steps if step.naming is not None), None)
+    if naming is None:
+        return None
+    return lambda frame: standing(setup.suppression.lists, naming.identified(frame))
+
+
+def unmet(reading: Reading, setup: Setup) -> list[str]:
+    """Name the suppression lists in which no row stands."""
+    return [one.name for one, met in zip(setup.suppression.lists, reading.met, strict=True) if not met]
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:

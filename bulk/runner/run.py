@@ -13,10 +13,11 @@ from bulk.runner.committer import Committer, Work
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
-from bulk.runner.prepass import LedgerSink, choose_pass, comparisons, read_source
+from bulk.runner.prepass import LedgerSink, choose_pass, comparisons, read_source, unmet
 from bulk.runner.setup import LaneSetup, Options, Setup
 from bulk.runner.steps import LaneSteps
 from bulk.runner.stop import Stop, StoppingError
+from bulk.runner.suppressing import Suppressing
 from bulk.runner.way import World
 
 SOME_FAILED = 3
@@ -55,6 +56,7 @@ class Run:
         self._note = note
         self._stop = Stop()
         self._abort = asyncio.Event()
+        self._suppressing = Suppressing(setup.suppression, source_work, world.sleep, note)
 
     def interrupt(self) -> None:
         """Stop: no new requests; a second call does not wait for those in flight either."""
@@ -118,6 +120,9 @@ class Run:
         except StoppingError:
             return True
         await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
+        self._suppressing.told = True
+        for name in unmet(reading, self.setup):
+            self._note("list_matches_nothing", list=name)
         return True
 
     def _planned(self) -> Planned:
@@ -223,6 +228,7 @@ class Run:
             ledger=self.ledger,
             committer=committer,
             people=self._people,
+            suppressing=self._suppressing,
             source_work=self._source_work,
             unix=self._world.unix,
         )

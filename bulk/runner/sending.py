@@ -2,20 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from bulk.conversation import Batch, Records, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
-from bulk.ledger.board import CODE, EARLIER_STEP, Mask, code_set
+from bulk.ledger.board import CODE, EARLIER_STEP, Mask, Rows, code_set
 from bulk.plan.packing import wanted_parts
+from bulk.plan.reading import standing_in
 from bulk.runner.conflicts import Conflicts
 from bulk.runner.memories import Memories
 from bulk.runner.stop import Stop, StoppingError
-from bulk.runner.talk import Seen, Talker
+from bulk.runner.suppressing import Suppressing
+from bulk.runner.talk import OutdatedError, Seen, Talker
 
 ENOUGH_TO_JUDGE = 100
 """Settled records from which on the failure rate is judged while the step runs."""
@@ -66,6 +69,7 @@ class Sending:
         most_workers: int,
         waiting: int,
         after_canary: Callable[[list[Batch]], Awaitable[None]],
+        suppressing: Suppressing | None,
     ) -> None:
         self._talker = talker
         self._board = board
@@ -79,6 +83,7 @@ class Sending:
         self._most_workers = most_workers
         self._group: asyncio.TaskGroup | None = None
         self._after_canary = after_canary
+        self._suppressing = suppressing
         self._untouched: tuple[Records | None, bool] = (None, False)
         self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(waiting)
         self._progress = _Progress()
@@ -180,12 +185,47 @@ class Sending:
     async def _talk(self, batch: Batch, ticket: int | None) -> None:
         try:
             if not self._stop.requested:
-                self._judge(await self._talker.talk(batch))
+                await self._talk_with_allowed(batch)
         except StoppingError:
             pass
+        except StoppedError as stopped:
+            self._stop.request(stopped)
         finally:
             if ticket is not None and self._conflicts:
                 self._conflicts.release(ticket)
+
+    async def _talk_with_allowed(self, batch: Batch, *, again: bool = False) -> None:
+        """Talk about those who may be written to; think once more if a list changes while they wait."""
+        parts = await self._still_allowed(batch)
+        outdated = None
+        if self._suppressing is not None and not batch.memory and not again:
+            outdated = partial(self._suppressing.outdated, self._suppressing.version)
+        for part in parts:
+            try:
+                if not self._stop.requested:
+                    self._judge(await self._talker.talk(part, outdated))
+            except OutdatedError:
+                await self._talk_with_allowed(part, again=True)
+
+    async def _still_allowed(self, batch: Batch) -> Iterable[Batch]:
+        """Settle the records of people who stand in a suppression list by now; return the rest.
+
+        What a former run began with a system is carried to its end.
+        """
+        if self._suppressing is None or batch.memory:
+            return (batch,)
+        lists = await self._suppressing.standing(batch)
+        if lists is None or not (lists >= 0).any():
+            return (batch,)
+        for number in np.unique(lists[lists >= 0]).tolist():
+            self._suppress(batch.rows[lists == number], self._suppressing.name(number))
+        return wanted_parts(batch, lists < 0)
+
+    def _suppress(self, rows: Rows, name: str) -> None:
+        verdict = Verdict(Status.SKIPPED, "suppressed", error_message=standing_in(name))
+        now = self._talker.now()
+        for first, last in self._board.runs(rows):
+            self._talker.committer.settle(Entry(self._talker.step, first, last, verdict, 0, None, now))
 
     def _judge(self, seen: Seen) -> None:
         """Stop the step if what came back says that going on would do harm."""

@@ -7,16 +7,30 @@ from typing import Any
 
 import polars as pl
 
-from bulk.conversation import Response, Status
+from bulk.conversation import IDENTIFIER, ROW, Response, Status
 from bulk.destinations.operation import Operation, Terms
 from bulk.destinations.system import Probe, Reading
 from bulk.ledger import PassFacts
-from bulk.mapping import StepMapping
+from bulk.mapping import Identifier, StepMapping
 from bulk.pacing import Rate
 from bulk.plan.packing import Packer
 from bulk.retry import RetryPolicy
+from bulk.runner.suppressing import Suppression
 from bulk.runner.way import Sender
 from bulk.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What names the people of a row: the identifiers that any step sends, and the key."""
+
+    parts: tuple[tuple[StepMapping, tuple[Identifier, ...]], ...]
+
+    def identified(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW and the columns of identifiers of a source chunk."""
+        found = [mapping.identified(frame, chosen) for mapping, chosen in self.parts]
+        more = [column for other in found[1:] for column in other.drop(ROW, IDENTIFIER).get_columns()]
+        return found[0].hstack(more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,8 @@ class StepSetup:
     """Why it needs approval, in words; empty if it needs none."""
     scope: str = ""
     """Names what it delivers to, in what the ledger knows to have arrived."""
+    naming: Naming | None = None
+    """What names people, to be looked for in suppression lists; None if the step holds nobody back."""
 
     @property
     def adds(self) -> bool:
@@ -43,8 +59,11 @@ class StepSetup:
         return self.operation.adds and (bool(self.operation.fields) or self.duplicates == "keep_all")
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return source rows that are to be sent as records."""
-        return self.mapping.encode(frame, self.terms.seed)
+        """Return source rows that are to be sent as records, beside them what names people."""
+        records = self.mapping.encode(frame, self.terms.seed)
+        if self.naming is None:
+            return records
+        return records.hstack(self.naming.identified(frame).drop(ROW).get_columns())
 
     def packer(self) -> Packer:
         """Return what cuts the step's records into batches."""
@@ -155,6 +174,7 @@ class Setup:
     """What keys are hashed with in the ledger, or None to keep them as they are."""
     sync: Sync | None = None
     """How changes are told; None if every pass sends everything."""
+    suppression: Suppression = field(default_factory=Suppression)
 
     def facts(self, fingerprint: str) -> PassFacts:
         """Return what identifies a pass over this job's source."""

@@ -19,6 +19,7 @@ from bulk.runner.people import People
 from bulk.runner.sending import Bounds, Sending
 from bulk.runner.setup import LaneSetup, Setup, StepSetup
 from bulk.runner.stop import StoppingError
+from bulk.runner.suppressing import Suppressing
 from bulk.runner.talk import Talker, Tries
 
 MOST_WAITING = 64
@@ -45,6 +46,7 @@ class LaneSteps:
     ledger: Ledger
     committer: Committer
     people: People
+    suppressing: Suppressing
     source_work: Work
     unix: Callable[[], float]
 
@@ -98,6 +100,7 @@ class LaneSteps:
             most_workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
             waiting=max(FEWEST_QUEUED, min(2 * self.lane.concurrency, MOST_QUEUED // step.batch_size)),
             after_canary=partial(self._after_canary, step),
+            suppressing=None if step.naming is None else self.suppressing,
         )
         self.line.before_wait = sending.reinforce
         await sending.run(self._batches(step))

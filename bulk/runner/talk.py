@@ -33,12 +33,25 @@ class Line(Protocol):
         """Let time pass, holding nothing."""
 
 
+class OutdatedError(Exception):
+    """Raised where a conversation was about to begin, and what was known of its people may no longer hold."""
+
+
 @dataclass(slots=True)
 class Tries:
-    """How often a conversation's requests were tried, and when it began."""
+    """How often a conversation's requests were tried, and when it began.
+
+    ``outdated`` is asked when nothing but the first sending is left.
+    """
 
     attempts: int = 0
     first_sent_at: float | None = None
+    outdated: Callable[[], bool] | None = None
+
+    def check(self) -> None:
+        """Raise OutdatedError before the first request, if what was known may no longer hold."""
+        if self.first_sent_at is None and self.outdated is not None and self.outdated():
+            raise OutdatedError
 
 
 @dataclass(slots=True)
@@ -92,21 +105,25 @@ class Talker:
     scrub: bool = False
     """Whether vendors' messages are left out, because they may name people."""
 
-    async def talk(self, batch: Batch) -> Seen:
-        """Settle every record of a batch."""
+    async def talk(self, batch: Batch, outdated: Callable[[], bool] | None = None) -> Seen:
+        """Settle every record of a batch.
+
+        Raises:
+            OutdatedError: ``outdated`` said so before anything was sent.
+        """
         seen = Seen()
-        await self._converse(batch, seen)
+        await self._converse(batch, seen, Tries(outdated=outdated))
         return seen
 
-    async def _converse(self, batch: Batch, seen: Seen) -> None:
-        conversation, tries, settled = self.converse(batch), Tries(), bytearray(len(batch))
+    async def _converse(self, batch: Batch, seen: Seen, tries: Tries) -> None:
+        conversation, settled = self.converse(batch), bytearray(len(batch))
         reply: Reply | None = None
         while (act := _next(conversation, reply)) is not None:
             if isinstance(act, Split) and len(batch) > 1 and not any(settled):
                 conversation.close()
                 seen.split = True
                 for half in halves(batch):
-                    await self._converse(half, seen)
+                    await self._converse(half, seen, Tries())
                 return
             if isinstance(act, Settle | Split):
                 self._settle(batch, act, tries, seen, settled)

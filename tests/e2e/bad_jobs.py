@@ -193,4 +193,116 @@ NAMES = (
         job=JOB + "      attributes: {first name: Name}\n",
     ),
 )
-CASES = (*FILES, *NAMES)
+OUT = "who\nmarker.ada@example.com\n"
+HEX = "who\n" + "0123456789abcdef" * 2 + "\n"
+
+
+def _suppressing(entry: str) -> str:
+    """Return the job with one suppression list, on line 15."""
+    return f"{JOB}suppression:\n  - {{{entry}}}\n"
+
+
+LISTS = (
+    Case(
+        "suppression list missing",
+        'bulk: job.yaml:15: suppression[0].path: there is no file ot.csv; did you mean "out.csv"?',
+        job=_suppressing("path: ot.csv, column: who"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression list is a folder, its exceptions are missing",
+        "bulk: job.yaml:15: suppression[0].path: lists is a folder; …\n"
+        "job.yaml:15: suppression[0].except.path: there is no file back.csv…",
+        job=_suppressing("path: lists, column: who, except: {path: back.csv, column: who}"),
+        files={"lists/out.csv": OUT},
+    ),
+    Case(
+        "suppression list is empty",
+        "bulk: job.yaml:15: suppression[0].path: out.csv is empty; …",
+        job=_suppressing("path: out.csv, column: who"),
+        files={"out.csv": ""},
+    ),
+    Case(
+        "suppression list is damaged",
+        "bulk: job.yaml:15: suppression[0].path: out.csv.gz …",
+        job=_suppressing("path: out.csv.gz, column: who"),
+        files={"out.csv.gz": b"\x1f\x8b\x08\x00marker"},
+    ),
+    Case(
+        "suppression list with a malformed row",
+        "bulk: job.yaml:15: suppression[0].path: line 2 cannot be read, … mend it, or whoever stands there "
+        "is not held back",
+        job=_suppressing("path: out.csv, column: who"),
+        files={"out.csv": "who,since\nmarker@example.com\n"},
+    ),
+    Case(
+        "suppression column missing",
+        'bulk: job.yaml:15: suppression[0].column: out.csv has no column "Who"; did you mean "who"?',
+        job=_suppressing("path: out.csv, column: Who"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression list is not hashed as said",
+        "bulk: job.yaml:15: suppression[0].path: out.csv holds no sha256, which has 64 hexadecimal digits; "
+        "check `hash` and `column`",
+        job=_suppressing("path: out.csv, column: who, hash: sha256"),
+        files={"out.csv": HEX},
+    ),
+    Case(
+        "suppression field that is not mapped",
+        'bulk: job.yaml:15: suppression[0].field: no step that is held back maps the field "emial"; '
+        'did you mean "email"?',
+        job=_suppressing("path: out.csv, column: who, field: emial"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression shares no field with the job",
+        "bulk: job.yaml:17: suppression[0]: shares no field with the job: no e-mail, phone or id is mapped; "
+        "name one with `field`",
+        job=job_with(
+            ("customerly:\n", "other:\n    system: http\n"),
+            ("destination: customerly", "destination: other"),
+            ("upsert_user", "request\n    path: /people"),
+            ("email: Email", "contact: Email"),
+        )
+        + "suppression:\n  - {path: out.csv, column: who}\n",
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression secret that is not set",
+        "bulk: job.yaml:15: suppression[0].secret: the environment variable LIST_SECRET is not set",
+        job=_suppressing('path: out.csv, column: who, hash: hmac-sha256, secret: "${LIST_SECRET}"'),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression secret missing",
+        'bulk: job.yaml:15: suppression[0]: hmac-sha256 needs a "secret", such as secret: "${LIST_SECRET}"',
+        job=_suppressing("path: out.csv, column: who, hash: hmac-sha256"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression secret where none belongs",
+        'bulk: job.yaml:15: suppression[0]: a "secret" belongs to hash: hmac-sha256 only',
+        job=_suppressing("path: out.csv, column: who, secret: marker"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression by a hash nobody knows, and a key nobody knows",
+        "bulk: job.yaml:15: suppression[0].hash: expected one of 'none', 'md5', 'sha1', 'sha256' or "
+        "'hmac-sha256'\n"
+        'job.yaml:15: suppression[0]: unknown key "ledger"',
+        job=_suppressing("path: out.csv, column: who, hash: md6, ledger: erasure.ledger"),
+        files={"out.csv": OUT},
+    ),
+    Case(
+        "suppression of what is not text, of what is not there, of everybody alike",
+        "bulk: job.yaml:15: suppression[0].of: must give text, but the expression gives …\n"
+        'job.yaml:16: suppression[1].of: unknown column "valu"; did you mean "value"?\n'
+        'job.yaml:17: suppression[2].of: does not use the column "value", which holds the identifier',
+        job=_suppressing("path: out.csv, column: who, of: length(value)")
+        + "  - {path: out.csv, column: who, of: lower(valu)}\n"
+        + "  - {path: out.csv, column: who, of: \"'a'\"}\n",
+        files={"out.csv": OUT},
+    ),
+)
+CASES = (*FILES, *NAMES, *LISTS)

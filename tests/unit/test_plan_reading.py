@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -431,3 +431,68 @@ def test_a_step_that_keeps_one_row_of_a_key_never_sends_two(rows: list[Row], ste
             if number not in kept.told.get(index, {}) and row.key is not None
         ]
         assert plan.duplicates == "keep_all" or len(sent) == len(set(sent))
+
+
+def told_with_lists(
+    rows: Sequence[Row], steps: Sequence[StepPlan], held: Mapping[int, int]
+) -> tuple[Reading, Kept]:
+    """Read rows of which some stand in suppression lists: numbers of lists by row."""
+
+    def standing(frame: pl.DataFrame) -> tuple[Any, Any]:
+        numbers = np.array([held.get(row, -1) for row in frame[ROW]], dtype=np.int64)
+        return numbers, np.isin(np.arange(2), numbers)
+
+    kept = Kept()
+    reading = Reading(steps, kept, ["one.csv", "two.csv"], standing)
+    for start in range(0, len(rows), 2):
+        reading.take(*chunk(list(enumerate(rows, 1))[start : start + 2]))
+    reading.finish()
+    return reading, kept
+
+
+def test_who_stands_in_a_list_is_told_after_filtered_and_rejected_and_before_duplicate() -> None:
+    rows = [
+        Row("a", faults=("filtered", None, None)),
+        Row("a", faults=("bad_value", None, None)),
+        Row("a"),
+        Row("a"),
+        Row("a"),
+        Row("b", opted_out=True),
+    ]
+    plan = replace(step(), holds_back=True)
+
+    reading, kept = told_with_lists(rows, [plan], dict.fromkeys((1, 2, 5, 6), 1))
+
+    assert {row: (reason, message) for row, (_, reason, message) in kept.told[0].items()} == {
+        1: ("filtered", ""),
+        2: ("bad_value", "bad_value it is"),
+        3: ("duplicate", "row 4 is sent instead"),
+        5: ("suppressed", "stands in two.csv"),
+        6: ("suppressed", "this person has opted out"),
+    }
+    assert reading.told[0]["skipped", "suppressed"] == 2
+    assert (reading.sendable(0), reading.met.tolist()) == (1, [False, True])
+
+
+def test_a_step_that_reaches_everybody_keeps_the_last_row_and_one_that_holds_back_the_last_that_may_go() -> (
+    None
+):
+    rows = [Row("a"), Row("a"), Row("b")]
+    reaching, holding = step(0), replace(step(1), holds_back=True)
+
+    _, kept = told_with_lists(rows, [reaching, holding], {2: 0})
+
+    assert {row: (reason, message) for row, (_, reason, message) in kept.told[0].items()} == {
+        1: ("duplicate", "row 2 is sent instead")
+    }
+    assert {row: (reason, message) for row, (_, reason, message) in kept.told[1].items()} == {
+        2: ("suppressed", "stands in one.csv")
+    }
+
+
+def test_being_held_back_is_no_fault_that_holds_back_the_next_step() -> None:
+    reached = replace(step(1), opted_out="include")
+
+    _, kept = told_with_lists([Row("a")], [replace(step(0), holds_back=True), reached], {1: 0})
+
+    assert {index: sorted(told) for index, told in kept.told.items() if told} == {0: [1]}
