@@ -181,6 +181,7 @@ def lane_setup(
         drain=place.drain,
         ways={surface: _way(place, surface, environ) for surface in ("", *sorted(where.surfaces))},
         preflight=preflight(where) if preflight else None,
+        pinned=place.system.pinned(place.settings),
     )
 
 

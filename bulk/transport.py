@@ -31,6 +31,8 @@ _PATH = re.compile(r"/[!-\"$-~]*")
 _METHOD = re.compile(r"[A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = {"Content-Type": "application/json"}
+_NOT_OURS = ("Content-Type",)
+"""Headers that are not made up where the request does not give them."""
 
 OnSent = Callable[[], None]
 
@@ -140,6 +142,7 @@ class Transport:
             headers=_headers(request),
             allow_redirects=False,
             trace_request_ctx=call,
+            skip_auto_headers=_NOT_OURS,
         ) as answer:
             try:
                 body = await _body(answer)

@@ -23,9 +23,10 @@ def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offli
         BulkError: Job or source cannot be used.
     """
     job = load_job(path, os.environ, settings)
-    typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
     with open_job_source(job) as source:
-        _say_plan(make_plan(job, source, ledger))
+        plan = make_plan(job, source, ledger)
+        typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+        _say_plan(plan)
     if offline:
         return 0
     problems = asyncio.run(_probe_all(job))

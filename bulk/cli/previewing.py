@@ -29,7 +29,8 @@ from bulk.source import Source
 HIDDEN = "***"
 NOTHING = newest(())
 MOST_FORESEEN = 20
-"""Requests of one conversation that are shown."""
+"""Requests of one conversation that are shown, beside those for each of its records."""
+MOST_EACH = 8
 
 
 class Told:
@@ -204,7 +205,7 @@ def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
     conversation = step.operation.converse(batch, step.terms)
     suppose = step.operation.suppose
     reply: Response | None = None
-    for _ in range(MOST_FORESEEN):
+    for _ in range(MOST_FORESEEN + MOST_EACH * len(batch)):
         try:
             act = conversation.send(reply)
         except StopIteration:

@@ -105,18 +105,19 @@ def _query(listing: Listing, wanted: Wanted) -> Query:
     if by not in listing.by:
         known = ", ".join(listing.by) or "none"
         raise UsageError(f"--by {by}: single {listing.name} can be read by: {known}")
-    return Query(by, _identifiers(file), options)
+    return Query(by, _identifiers(file, by), options)
 
 
-def _identifiers(file: Path) -> list[str]:
-    """Return the lines of a file, trimmed, empty ones and repetitions left out."""
+def _identifiers(file: Path, by: str) -> list[str]:
+    """Return the lines of a file, trimmed; empty ones, repetitions and a header that says ``by`` left out."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"--by: {file} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UsageError(f"--by: {file} is not text in UTF-8, one identifier a line") from None
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    given = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return given[1:] if given[:1] == [by] else given
 
 
 async def _pull(

@@ -99,6 +99,7 @@ class System:
         operations: By name.
         rate: The rate where a job declares none; None finds it by trying.
         preflight: A probe that must find no problem before anything that can never be undone is sent.
+        pinned: Whether the settings say which account it must be: then that is asked before anything is sent.
         surfaces: Further surfaces by name.
         listings: What can be listed, by name.
         budget_period: Seconds over which a budget told by headers is counted, if they do not say.
@@ -115,6 +116,7 @@ class System:
     operations: Mapping[str, Operation]
     rate: str | None = None
     preflight: Callable[[Place], Probe] | None = None
+    pinned: Callable[[Any], bool] = lambda _settings: False
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     listings: Mapping[str, Listing] = field(default_factory=dict)
     budget_period: float | None = None

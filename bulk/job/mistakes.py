@@ -43,8 +43,9 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
     path, kind = place_of(error["loc"]), error["type"]
     if kind == "extra_forbidden":
         name = str(path[-1])
-        known = suggestion(name, _known_keys(path[:-1]))
-        return document.problem(path[:-1], f'unknown key "{name}"{known}', at=path)
+        keys = _known_keys(path[:-1])
+        near = " here" if name in keys else suggestion(name, keys)
+        return document.problem(path[:-1], f'unknown key "{name}"{near}', at=path)
     if kind == "missing":
         return document.problem(path[:-1], f'"{path[-1]}" is missing')
     if kind == "string_pattern_mismatch":

@@ -47,6 +47,8 @@ _HELD_TURNS = 1.5
 _PATIENCE = 5.0
 """Seconds after which a trial request that is not answered is no longer waited for."""
 _COUNTABLE = 30
+_FEWEST = 10
+"""Accepted requests below which nothing is concluded from how many they were."""
 _LIKELY = (0.8, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
 """Leading digits of limits that people set."""
 _UNEVEN = 1.06
@@ -134,6 +136,10 @@ class Governor:
             self._hold = min(self._hold * 2, _LONGEST_HOLD)
         return max(self._hold, pause)
 
+    def lost(self) -> None:
+        """Take note of a request without an answer: a trial that was lost says nothing, the next may go."""
+        self._tried = None
+
     def resumes(self, then: float) -> None:
         """Take note that nothing will be sent before then."""
         self._resumed = then
@@ -160,6 +166,9 @@ class Governor:
             self._settle_at(self._proved)
             return
         achieved = min(self._achieved(now), self.rate)
+        if self.ceiling is None and len(self._accepted) < _FEWEST:  # says hardly anything about the ceiling
+            self.rate = max(_LOWEST, self.rate / 2)
+            return
         if not soon:
             achieved = max(achieved, self._proved)  # what went well for a while is possible
         if not achieved:  # nothing at all is accepted: says nothing about the ceiling
@@ -194,7 +203,7 @@ class Governor:
         self._blocked = self._tried = None
         self._resumed = now
         self._cost = min(blocked_for, _LONG_BLOCK)
-        if blocked_for < _LONG_BLOCK:
+        if blocked_for < _LONG_BLOCK or self._accepted_in_cycle < _FEWEST:
             return
         self._interval = max(self._interval, blocked_for / _LOOKS)
         mean = self._accepted_in_cycle / (now - self._cycle)

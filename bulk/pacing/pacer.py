@@ -135,6 +135,11 @@ class Pacer:
             self.paused_until = until
             self._governor.resumes(until)
 
+    def lost(self) -> None:
+        """Take note of a request without an answer."""
+        self._governor.lost()
+        self._changed()
+
     def observe(
         self,
         slot: Slot,

@@ -144,6 +144,12 @@ def _occurrences(hashes: Hashes) -> Index:
     return counted
 
 
+def without(batch: Batch, left_out: Mask) -> Batch:
+    """Return a batch of the other records: those left out were never to share a request with them."""
+    frame = batch.records.frame[batch.start : batch.stop].filter(pl.Series(~left_out))
+    return Batch(Records(frame), 0, frame.height)
+
+
 def wanted_parts(batch: Batch, wanted: Mask) -> Iterator[Batch]:
     """Yield the largest parts of a batch, along its tree of halves, that are wanted in full."""
     if wanted.all():

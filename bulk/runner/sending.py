@@ -12,7 +12,7 @@ from bulk.conversation import Batch, Records, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
 from bulk.ledger.board import CODE, EARLIER_STEP, Mask, Rows, code_set
-from bulk.plan.packing import wanted_parts
+from bulk.plan.packing import wanted_parts, without
 from bulk.plan.reading import standing_in
 from bulk.runner.conflicts import Conflicts
 from bulk.runner.memories import Memories
@@ -71,7 +71,9 @@ class Sending:
         after_canary: Callable[[list[Batch]], Awaitable[None]],
         suppressing: Suppressing | None,
     ) -> None:
-        self._talker = talker
+        self._talker = replace(talker, before_split=self._may_split)
+        self._splits = 0
+        self._judged = asyncio.Event()
         self._board = board
         self._earlier = earlier
         self._attempted = attempted
@@ -143,7 +145,10 @@ class Sending:
             return True
         wanted = self._board.having(batch.rows, self._wanted)
         if self._earlier:
-            wanted &= ~self._hold_back(batch, wanted)
+            held = self._hold_back(batch, wanted)
+            wanted &= ~held
+            if held.any() and (wanted | held).all() and not self._memories:
+                batch, wanted = without(batch, held), wanted[wanted]
         for part in wanted_parts(batch, wanted):
             ticket = await self._conflicts.hold(part) if self._conflicts else None
             await self._queue.put((self._marked(part), ticket))
@@ -238,6 +243,13 @@ class Sending:
             progress.split_refusals.append(next(iter(seen.refusals)) if alike else None)
             self._judge_splits(progress.split_refusals)
 
+    async def _may_split(self) -> None:
+        """Let so many batches be split, and the others wait until those have been judged."""
+        self._splits += 1
+        if self._splits > SPLITS_TO_JUDGE:
+            with self._stop.interruptible():
+                await self._judged.wait()
+
     def _judge_rate(self, *, at_end: bool) -> None:
         most, progress = self._bounds.max_failure_rate, self._progress
         if most is None or not progress.settled or (progress.settled < ENOUGH_TO_JUDGE and not at_end):
@@ -251,11 +263,13 @@ class Sending:
             )
 
     def _judge_splits(self, refusals: list[str | None]) -> None:
+        if len(refusals) == SPLITS_TO_JUDGE:
+            self._judged.set()
         if len(refusals) == SPLITS_TO_JUDGE and refusals[0] is not None and len(set(refusals)) == 1:
             self._refuse(
                 StoppedError(
                     f"the first {SPLITS_TO_JUDGE} refused batches were refused record by record and alike;"
-                    " mend the job, then run again (bulk export shows it)"
+                    " mend the job and run it with --fresh (bulk export shows what was said)"
                 )
             )
 

@@ -102,6 +102,7 @@ class LaneSetup:
     Attributes:
         ways: By surface; the main one is the empty name, and one whose credential is not set is missing.
         preflight: A probe that must find no problem before anything that can never be undone is sent.
+        pinned: Whether it must find none before anything at all is sent.
     """
 
     name: str
@@ -111,6 +112,7 @@ class LaneSetup:
     drain: float
     ways: Mapping[str, WaySetup]
     preflight: Probe | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class LaneSteps:
         """Before anything that can never be undone: is this the right account? If not, stop."""
         probe = self.lane.preflight
         pending = self.ledger.boards[step.index].counts[Status.PENDING]
-        if probe is None or not step.operation.irreversible or not pending:
+        if probe is None or not pending or not (step.operation.irreversible or self.lane.pinned):
             return True
         try:
             reply = await self.line.exchange(probe.request, Tries())

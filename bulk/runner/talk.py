@@ -1,6 +1,6 @@
 """Carries out one conversation: asks for what it yields, records what it settles."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -92,6 +92,10 @@ class Seen:
             self.refusals.add(verdict.error_message)
 
 
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Talker:
     """Carries out the conversations of one step."""
@@ -104,6 +108,8 @@ class Talker:
     now: Callable[[], float]
     scrub: bool = False
     """Whether vendors' messages are left out, because they may name people."""
+    before_split: Callable[[], Awaitable[None]] = _at_once
+    """Waits until another batch may be split."""
 
     async def talk(self, batch: Batch, outdated: Callable[[], bool] | None = None) -> Seen:
         """Settle every record of a batch.
@@ -121,6 +127,8 @@ class Talker:
         while (act := _next(conversation, reply)) is not None:
             if isinstance(act, Split) and len(batch) > 1 and not any(settled):
                 conversation.close()
+                if not seen.split:
+                    await self.before_split()
                 seen.split = True
                 for half in halves(batch):
                     await self._converse(half, seen, Tries())

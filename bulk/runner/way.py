@@ -74,6 +74,8 @@ class Way:
         self._answered.set()
         if isinstance(reply, Response):
             self._tell_pacer(reply, meaning, slot)
+        else:
+            self.pacer.lost()
 
     def _tell_pacer(self, reply: Response, meaning: Meaning, slot: Slot) -> None:
         """Let the pacer learn from an answer; if the server asked for patience, everybody waits."""

@@ -46,6 +46,34 @@ async def test_three_batches_refused_through_and_through_stop_the_step(tmp_path:
     assert 24 <= statuses["failed"] <= 24 + 8 * 8
 
 
+async def test_until_three_are_judged_no_other_refused_batch_is_taken_apart(tmp_path: Path) -> None:
+    async def answer(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
+        return refuses("The attribute plan is not known.")
+
+    desk = Desk(tmp_path)
+    desk.people(800)
+    async with serving(answer) as server:
+        desk.job(server.url, batch_size=50)
+        assert await desk.run() == 4
+    assert desk.statuses() == {"failed": 150, "pending": 650}
+    assert len(server.bodies) <= 3 * (2 * 50 - 1) + 16
+
+
+async def test_a_record_that_failed_in_an_earlier_step_does_not_scatter_the_batch_of_the_next(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    desk.people(100)
+    async with serving(poisoned_by({"10", "30", "77"}, 400)) as server:
+        desk.job(server.url, batch_size=100)
+        job = orjson.loads((tmp_path / "contacts.yaml").read_bytes())
+        job["steps"].append({**job["steps"][0], "name": "again"})
+        (tmp_path / "contacts.yaml").write_bytes(orjson.dumps(job))
+        assert await desk.run() == 3
+    assert [len(batch) for batch in server.records[-1:]] == [97]
+    assert [status for _, status, _ in desk.outcomes()].count("skipped") == 3
+
+
 async def test_batches_refused_for_different_reasons_do_not_stop_the_step(tmp_path: Path) -> None:
     async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         return refuses(f"not {orjson.loads(body)['users'][0]['name']}")

@@ -494,18 +494,33 @@ def test_a_lead_who_is_unsubscribed_is_left_alone() -> None:
 def test_without_an_address_nobody_is_looked_for_among_leads() -> None:
     talk = unsubscribe(one(None, "7"), ABSENT)
 
-    assert (talk.settled, len(talk.requests)) == ([("skipped", "not_found")], 1)
+    assert (talk.settled, talk.paths) == (
+        [("skipped", "not_found")],
+        ["POST /users/unsubscribe/7", "GET /users?user_id=7"],
+    )
 
 
-@pytest.mark.parametrize(
-    ("fields", "with_"), [({"email"}, SETTINGS), ({"email", "user_id"}, SETTINGS), ({"email"}, MEND)]
-)
-def test_the_preview_counts_enough_for_a_look_among_leads(
-    fields: set[str], with_: CustomerlySettings
-) -> None:
-    talk = unsubscribe(one(user_id="7" if "user_id" in fields else None), ABSENT, ABSENT, with_=with_)
+def test_somebody_whose_id_is_stale_is_unsubscribed_by_the_id_the_account_shows_for_the_address() -> None:
+    shown = {"data": {"email": "a@example.com", "user_id": "u1", "unsubscribe": 0}}
+    after = {"data": {"email": "a@example.com", "user_id": "u1", "unsubscribe": 1}}
+    talk = unsubscribe(one(user_id="7"), ABSENT, ABSENT, answer(shown), DONE, answer(after))
 
-    assert len(talk.requests) <= OPERATIONS["unsubscribe_user"].exchanges(fields, Terms(with_))
+    assert talk.settled == [SUCCEEDED]
+    assert talk.paths == [
+        "POST /users/unsubscribe/7",
+        "GET /users?user_id=7",
+        "GET /users?email=a%40example.com",
+        "POST /users/unsubscribe/u1",
+        "GET /users?email=a%40example.com",
+    ]
+
+
+def test_a_user_whom_the_account_shows_and_the_endpoint_does_not_know_is_never_passed_over() -> None:
+    shown = answer({"data": {"email": "a@example.com", "user_id": "7", "unsubscribe": 0}})
+    talk = unsubscribe(one(user_id="7"), ABSENT, shown)
+
+    assert talk.settled == [("failed", "no_effect")]
+    assert "unsubscribe_id" in talk.verdicts[0].error_message
 
 
 @pytest.mark.parametrize("value", [1, "1", True, "true"])

@@ -22,7 +22,7 @@ from paced import (
 )
 from virtual_time import run
 
-from bulk.pacing import Pacer
+from bulk.pacing import Pacer, Rate
 from bulk.pacing.budget import read_budget
 
 SETTLED = 10.0
@@ -260,3 +260,23 @@ def test_nothing_is_found_before_something_was_refused() -> None:
         return Pacer(None, 16).found
 
     assert run(found()) is None
+
+
+@pytest.mark.parametrize("rate", [None, Rate(50, 1)])
+def test_a_refusal_and_then_a_lost_answer_cost_little(rate: Rate | None) -> None:
+    """The first request is refused, the second is lost; of the others every answer is good."""
+
+    async def main() -> float:
+        loop, pacer = asyncio.get_running_loop(), Pacer(rate, 16)
+        began = loop.time()
+        for number in range(100):
+            async with pacer.slot() as slot:
+                slot.mark_sent()
+                await asyncio.sleep(0.01)
+            if number == 1:
+                pacer.lost()
+            else:
+                pacer.observe(slot, {}, NOON, refused=number == 0)
+        return loop.time() - began
+
+    assert run(main()) < (30 if rate is None else 8)

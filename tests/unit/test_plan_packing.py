@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW, Batch, Records, halves
-from bulk.plan.packing import WINDOW, Packer, wanted_parts
+from bulk.plan.packing import WINDOW, Packer, wanted_parts, without
 
 
 def records(keys: Sequence[str | None], rows: Sequence[int] | None = None) -> pl.DataFrame:
@@ -253,3 +253,9 @@ def test_a_batch_that_is_wanted_whole_is_not_cut() -> None:
 
     assert list(wanted_parts(batch, np.array([True, True]))) == [batch]
     assert list(wanted_parts(batch, np.array([False, False]))) == []
+
+
+def test_a_batch_without_some_records_holds_the_others_in_their_order() -> None:
+    rest = without(Batch(Records(records(["a", "b", "c", "d"])), 1, 4), np.array([True, False, True]))
+
+    assert (rest.rows.tolist(), len(rest)) == ([3], 1)

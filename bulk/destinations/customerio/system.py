@@ -69,6 +69,7 @@ CUSTOMERIO = System(
     probes=_probes,
     operations={operation.name: operation for operation in _OPERATIONS},
     rate="100/s",  # the vendor's 1000/s is older than doubts about it, and what is over may be dropped
+    pinned=lambda settings: settings.region is not None or settings.environment_id is not None,
     preflight=region_probe,
     surfaces={
         SURFACE: Surface(

@@ -13,6 +13,8 @@ from bulk.destinations.customerly.answers import (
 )
 from bulk.destinations.operation import Terms
 
+_NOT_THERE = frozenset({404, 410})
+
 
 def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that deletes by the first of ``identifiers`` the record has, only by that."""
@@ -35,7 +37,9 @@ def remove(request: Callable[[Batch], Request]) -> Callable[[Batch, Terms], Conv
 
 
 def _verdict(batch: Batch, response: Response) -> Verdict:
+    ours = response.repeated or batch.attempted
+    if ours and response.status in _NOT_THERE:
+        return accepted(response, reason="gone")  # whatever it says: it was there, and an earlier try took it
     if says_missing(response):
-        ours = response.repeated or batch.attempted
         return accepted(response, reason="gone") if ours else not_found(response)
     return accepted(response) if is_success(response) else refusal(response)

@@ -1,15 +1,36 @@
 """Unsubscribe users, and read back that it took effect: the two documented endpoints disagree."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
-from bulk.conversation import Batch, Conversation, Request, Response, Status, Verdict
-from bulk.destinations.customerly.answers import accepted, contact, encoded, look_up, not_found
+from bulk.conversation import (
+    Batch,
+    Conversation,
+    Lost,
+    Reply,
+    Request,
+    Response,
+    Status,
+    Verdict,
+    lost_verdict,
+)
+from bulk.destinations.customerly.answers import (
+    accepted,
+    contact,
+    encoded,
+    is_success,
+    look_up,
+    not_found,
+    refusal,
+    says_missing,
+)
 from bulk.destinations.customerly.asking import ask, find, identifiers
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.operation import Terms
+from bulk.destinations.verdicts import no_effect
 
 
 def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
@@ -33,12 +54,63 @@ def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
         message = f"the account shows no {' or '.join(sorted(settings.wants - named.keys()))} for this user"
         yield batch.settle(Verdict(Status.FAILED, reason="missing_id", error_message=message))
         return
-    done = yield from ask(batch, unsubscribing(named, settings), _look_among_leads)
+    done = yield from ask(batch, unsubscribing(named, settings), partial(_look_again, settings, named))
     if done is None:
         return
     read = yield from ask(batch, find(person), _look_among_leads)
     if read is not None:
         yield batch.settle(_seen(read))
+
+
+def _look_again(
+    settings: CustomerlySettings, tried: Mapping[str, str], batch: Batch, absent: Response
+) -> Conversation:
+    """Settle somebody whom the endpoint does not know: the account may show the same user by another id."""
+    for name, value in identifiers(batch).items():
+        request = look_up("/users", name, value)
+        reply: Reply = yield request
+        if isinstance(reply, Lost):
+            yield batch.settle(lost_verdict(request, reply))
+        elif is_success(reply):
+            yield from _unsubscribe_shown(settings, tried, batch, reply)
+        elif says_missing(reply):
+            continue
+        else:
+            yield batch.settle(refusal(reply))
+        return
+    yield from _look_among_leads(batch, absent)
+
+
+def _unsubscribe_shown(
+    settings: CustomerlySettings, tried: Mapping[str, str], batch: Batch, found: Response
+) -> Conversation:
+    shown = contact(found) or {}
+    named = _identifiers(shown, settings)
+    if is_unsubscribed(shown):
+        yield batch.settle(accepted(found, reason="already"))
+        return
+    if not settings.wants <= named.keys() or all(named[one] == tried.get(one) for one in settings.wants):
+        yield batch.settle(no_effect(found, _OTHER_ENDPOINT))
+        return
+    done = yield from ask(batch, unsubscribing(named, settings), _settle_unknown)
+    if done is None:
+        return
+    read = yield from ask(
+        batch, look_up("/users", "email", named["email"]) if "email" in named else find(named)
+    )
+    if read is not None:
+        yield batch.settle(_seen(read))
+
+
+def _settle_unknown(batch: Batch, reply: Response) -> Conversation:
+    """Settle a user whom the account shows and the endpoint does not know."""
+    yield batch.settle(no_effect(reply, _OTHER_ENDPOINT))
+
+
+_OTHER_ENDPOINT = (
+    "the account shows this user, but the unsubscribing endpoint does not know them:"
+    " see the settings unsubscribe_id and unsubscribe_path"
+)
 
 
 def _look_among_leads(batch: Batch, absent: Response) -> Conversation:
