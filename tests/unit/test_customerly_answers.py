@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk.conversation import Meaning, Response
+from bulk.destinations.address import encoded
 from bulk.destinations.customerly.answers import (
-    LONGEST_MESSAGE,
     contact,
-    encoded,
     error_message,
     is_success,
     look_up,
@@ -20,6 +19,7 @@ from bulk.destinations.customerly.answers import (
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.customerly.system import CUSTOMERLY
 from bulk.destinations.system import Place
+from bulk.destinations.verdicts import LONGEST_MESSAGE
 
 NO_TOKEN = "You must provide a valid header Authorization: Bearer <TOKEN>"
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from bulk.conversation import Meaning, Request, Response, Status, Verdict
+from bulk.conversation import Meaning, Request, Response, Verdict
+from bulk.destinations.address import encoded
 from bulk.destinations.system import Reading
+from bulk.destinations.verdicts import LONGEST_MESSAGE, is_2xx, refused
 
 _CREDENTIALS = re.compile(r"\b(token|authorization|authentication)\b", re.IGNORECASE)
 _ACCESS_TOKEN = re.compile(r"\b(access token|authorization: bearer)\b", re.IGNORECASE)
@@ -19,7 +20,6 @@ _ABSENT = re.compile(
 _MISSING = re.compile(
     r"\b(company|tag|collection|article)\b.*\b(doesn'?t|does not|not) (exist|found)", re.IGNORECASE
 )
-LONGEST_MESSAGE = 500
 
 
 def error_message(response: Response) -> str | None:
@@ -58,50 +58,24 @@ def read(response: Response) -> Reading | None:
         return None
     if response.status == 404:  # noqa: PLR2004 - HTTP status
         return Reading(Meaning.STOP, "there is no Customerly API at this address (HTTP 404); check base_url")
-    if 200 <= response.status < 300 and response.body and response.json is None:  # noqa: PLR2004 - HTTP status
+    if is_2xx(response) and response.body and response.json is None:
         return Reading(Meaning.RETRY, "the answer is not JSON")
     return None
 
 
 def refusal(response: Response, reason: str = "refused") -> Verdict:
     """Return the verdict of an answer that refuses what was sent."""
-    message = error_message(response) or f"HTTP {response.status} without an explanation"
-    return Verdict(
-        Status.FAILED,
-        reason=reason,
-        http_status=response.status,
-        error_message=message,
-        request_id=response.request_id,
-    )
-
-
-def accepted(response: Response, reason: str = "") -> Verdict:
-    """Return the verdict of an answer that accepts what was sent."""
-    return Verdict(
-        Status.SUCCEEDED, reason=reason, http_status=response.status, request_id=response.request_id
-    )
-
-
-def not_found(response: Response) -> Verdict:
-    """Return the verdict for somebody the account does not know."""
-    return Verdict(
-        Status.SKIPPED, reason="not_found", http_status=response.status, request_id=response.request_id
-    )
+    return refused(response, error_message(response) or "", reason)
 
 
 def is_success(response: Response) -> bool:
     """Tell whether the answer has a 2xx status and reports no error."""
-    return 200 <= response.status < 300 and error_message(response) is None  # noqa: PLR2004 - HTTP status
+    return is_2xx(response) and error_message(response) is None
 
 
 def look_up(path: str, name: str, value: str) -> Request:
     """Return the request that reads one contact by exactly one identifier."""
     return Request("GET", f"{path}?{name}={encoded(value)}")
-
-
-def encoded(value: str) -> str:
-    """Percent-encode a value in full: an unencoded ``+`` would arrive as a space."""
-    return quote(value, safe="")
 
 
 def contact(response: Response) -> Mapping[str, Any] | None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from bulk.conversation import Act, Batch, Conversation, Lost, Reply, Request, Response, lost_verdict
-from bulk.destinations.customerly.answers import is_success, look_up, not_found, refusal, says_missing
-from bulk.destinations.verdicts import accepted
+from bulk.destinations.customerly.answers import is_success, look_up, refusal, says_missing
+from bulk.destinations.verdicts import accepted, not_found
 
 Asked = Generator[Act, Any, Response | None]
 Missing = Callable[[Batch, Response], Conversation]

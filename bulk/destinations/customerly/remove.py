@@ -3,15 +3,10 @@
 from collections.abc import Callable
 
 from bulk.conversation import Batch, Conversation, Request, Response, Settled, Verdict, one_request
-from bulk.destinations.customerly.answers import (
-    accepted,
-    encoded,
-    is_success,
-    not_found,
-    refusal,
-    says_missing,
-)
+from bulk.destinations.address import encoded
+from bulk.destinations.customerly.answers import is_success, refusal, says_missing
 from bulk.destinations.operation import Terms
+from bulk.destinations.verdicts import accepted, not_found
 
 _NOT_THERE = frozenset({404, 410})
 

@@ -21,19 +21,12 @@ from bulk.conversation import (
     Verdict,
     lost_verdict,
 )
-from bulk.destinations.customerly.answers import (
-    contact,
-    is_success,
-    look_up,
-    not_found,
-    refusal,
-    says_absent,
-)
+from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_absent
 from bulk.destinations.customerly.asking import find, identifiers
 from bulk.destinations.customerly.items import first_of
 from bulk.destinations.operation import Batching, Operation, Terms
 from bulk.destinations.shape import braced, member
-from bulk.destinations.verdicts import accepted, no_effect
+from bulk.destinations.verdicts import accepted, no_effect, not_found
 
 BATCHING = Batching(default=50, maximum=1000)
 

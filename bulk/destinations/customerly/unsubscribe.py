@@ -17,20 +17,12 @@ from bulk.conversation import (
     Verdict,
     lost_verdict,
 )
-from bulk.destinations.customerly.answers import (
-    accepted,
-    contact,
-    encoded,
-    is_success,
-    look_up,
-    not_found,
-    refusal,
-    says_missing,
-)
+from bulk.destinations.address import encoded
+from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_missing
 from bulk.destinations.customerly.asking import ask, find, identifiers
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.operation import Terms
-from bulk.destinations.verdicts import no_effect
+from bulk.destinations.verdicts import accepted, no_effect, not_found
 
 
 def unsubscribe(batch: Batch, terms: Terms) -> Conversation:
@@ -157,4 +149,4 @@ def _seen(response: Response) -> Verdict:
     if shown is not None and is_unsubscribed(shown):
         return accepted(response)
     message = "the request was accepted, but the account still shows the user as subscribed"
-    return Verdict(Status.FAILED, "no_effect", response.status, "", message, response.request_id)
+    return no_effect(response, message)

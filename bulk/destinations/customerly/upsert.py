@@ -18,20 +18,12 @@ from bulk.conversation import (
     Settle,
     Settled,
     Split,
-    Status,
     Verdict,
     lost_verdict,
 )
-from bulk.destinations.customerly.answers import (
-    LONGEST_MESSAGE,
-    accepted,
-    contact,
-    is_success,
-    look_up,
-    refusal,
-    says_absent,
-)
+from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_absent
 from bulk.destinations.operation import Terms
+from bulk.destinations.verdicts import LONGEST_MESSAGE, accepted, no_effect, refused
 
 
 def upsert(path: str, envelope: str) -> Callable[[Batch, Terms], Conversation]:
@@ -172,13 +164,7 @@ def _settled(
 
 
 def _not_added(response: Response, message: str) -> Verdict:
-    return Verdict(
-        Status.FAILED,
-        reason="not_added",
-        http_status=response.status,
-        error_message=message,
-        request_id=response.request_id,
-    )
+    return refused(response, message, reason="not_added")
 
 
 def confirm(path: str) -> Callable[[Batch, Terms], Conversation]:
@@ -206,7 +192,7 @@ def _as_shown(record: str, response: Response, nameless: Sequence[str]) -> Verdi
     if not differing:
         return accepted(response, reason="read_back")
     message = f"the account shows another value for {', '.join(differing)}"
-    return Verdict(Status.FAILED, "no_effect", response.status, "", message, response.request_id)
+    return no_effect(response, message)
 
 
 def differences(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:

@@ -123,10 +123,6 @@ class Customer:
         """Tell whether an address is theirs, and theirs alone."""
         return as_email(email) in map(as_email, self.texts("emails", "email"))
 
-    def has_phone(self, phone: str) -> bool:
-        """Tell whether a number is theirs, and theirs alone."""
-        return as_phone(phone) in map(as_phone, self.texts("phones", "phone"))
-
     def shares(self, name: str, value: str) -> bool:
         """Tell whether a contact point of ``emails`` or ``phones`` is only one shared with others."""
         member, clean = ("email", as_email) if name == "emails" else ("phone", as_phone)
