@@ -1,6 +1,6 @@
 """Drives Kustomer's conversations against an account in memory that is as strict as its documentation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +15,8 @@ from bulk.conversation import (
     ROW,
     Batch,
     Conversation,
+    Found,
+    Name,
     Records,
     Remember,
     Reply,
@@ -55,6 +57,7 @@ class KustomerTalk(Talk):
 
     waits: list[float] = field(default_factory=list)
     memories: list[Mapping[str, Any]] = field(default_factory=list)
+    found: list[Mapping[int, Sequence[Name]]] = field(default_factory=list)
 
     def bodies(self, method: str, path: str) -> list[Any]:
         return [
@@ -97,9 +100,11 @@ def converse(conversation: Conversation, server: Server) -> KustomerTalk:
             _note(talk, act)
 
 
-def _note(talk: KustomerTalk, act: Wait | Remember | Settle) -> None:
+def _note(talk: KustomerTalk, act: Wait | Remember | Found | Settle) -> None:
     if isinstance(act, Wait):
         talk.waits.append(act.seconds)
+    elif isinstance(act, Found):
+        talk.found.append(act.names)
     elif isinstance(act, Remember):
         talk.memories.append(orjson.loads(orjson.dumps(act.data)))
     else:

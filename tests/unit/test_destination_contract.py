@@ -14,6 +14,7 @@ from bulk.conversation import (
     Act,
     Batch,
     Conversation,
+    Found,
     Lost,
     Remember,
     Reply,
@@ -84,7 +85,7 @@ class Talk:
         self.requests: list[Request] = []
         self.verdicts: dict[int, Verdict] = {}
         self.split = False
-        reply: Reply | None = None
+        reply: Reply | frozenset[int] | None = None
         for _ in range(MOST_ACTS):
             try:
                 act: Act = conversation.send(reply)
@@ -97,7 +98,7 @@ class Talk:
                 return
         raise AssertionError("the conversation does not end")
 
-    def _take(self, act: Act, replies: Iterator[Reply]) -> Reply | None:
+    def _take(self, act: Act, replies: Iterator[Reply]) -> Reply | frozenset[int] | None:
         if isinstance(act, Request):
             self.requests.append(act)
             return next(replies)
@@ -111,6 +112,9 @@ class Talk:
             self.split = True
         elif isinstance(act, Remember):
             orjson.dumps(act.data)
+        elif isinstance(act, Found):
+            assert all(kind and value for names in act.names.values() for kind, value in names)
+            return frozenset()
         else:
             assert isinstance(act, Wait)
             assert 0 <= act.seconds <= 3600

@@ -1,0 +1,147 @@
+"""What the erasures of all systems have in common: options, fields, identifiers, verdicts."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bulk.conversation import Batch, Name, Response, Status, Verdict, Verification
+from bulk.destinations.fields import Field, Kind
+
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|h|d)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_OURS = "our own: kept in the ledger, never sent"
+
+REFERENCE = Field(
+    "reference",
+    Kind.TEXT,
+    "What you call the request, such as a ticket number; kept in plain, so nothing that names somebody.",
+    _OURS,
+    max_chars=200,
+    pattern="[^@]*",
+)
+RECEIVED_AT = Field("received_at", Kind.MOMENT, "When the request was received.", _OURS)
+DUE_AT = Field(
+    "due_at",
+    Kind.MOMENT,
+    "Until when it must be answered; by default one month after it was received.",
+    _OURS,
+)
+REQUEST_FIELDS = (REFERENCE, RECEIVED_AT, DUE_AT)
+"""What is noted of a request beside the person."""
+REQUEST_NAMES = tuple(one.name for one in REQUEST_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """How people are read back.
+
+    Attributes:
+        wait: Until how long after acceptance each person is read again, while they are still shown. ``0s``
+            leaves the reading to ``bulk verify``.
+    """
+
+    wait: str | float = "60s"
+
+    def __post_init__(self) -> None:
+        if not _TIME.fullmatch(str(self.wait)):
+            raise ValueError("wait is a time such as 60s, 15m or 2h")
+
+    @property
+    def seconds(self) -> float:
+        """``wait`` in seconds."""
+        found = _TIME.fullmatch(str(self.wait))
+        return float(found[1]) * _SECONDS[found[2]] if found else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureOptions:
+    """Options of a step that erases people.
+
+    Attributes:
+        verify: How people are read back; ``none`` reads nobody back, and then nobody is ``succeeded``.
+        matches: ``certain`` erases only whom all identifiers of the row agree on; ``all`` everybody whom any
+            of them names.
+    """
+
+    verify: Verify | Literal["none"] = field(default_factory=Verify)
+    matches: Literal["certain", "all"] = "certain"
+
+    @property
+    def patience(self) -> float:
+        """Seconds after acceptance until which people are read back."""
+        return 0.0 if self.verify == "none" else self.verify.seconds
+
+
+def given(batch: Batch, position: int, kinds: Iterable[str]) -> tuple[Name, ...]:
+    """Return the identifiers one record gives, in the order of ``kinds``."""
+    values = ((kind, batch.value(kind, position)) for kind in kinds)
+    return tuple((kind, str(value)) for kind, value in values if value)
+
+
+def together(*names: Iterable[Name]) -> tuple[Name, ...]:
+    """Join identifiers, each once."""
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def beyond(found: Iterable[Name], known: Collection[Name]) -> tuple[Name, ...]:
+    """Return the identifiers that were not given."""
+    return tuple(name for name in dict.fromkeys(found) if name not in known)
+
+
+def taken(response: Response | None, options: ErasureOptions, reason: str = "") -> Verdict:
+    """Return the verdict of a removal that was accepted: whether it took effect is to be read back."""
+    status, request_id = (response.status, response.request_id) if response else (None, "")
+    if options.verify == "none":
+        message = "accepted; nobody was read back, since the step says verify: none"
+        return Verdict(
+            Status.UNKNOWN,
+            "not_verifiable",
+            status,
+            "",
+            message,
+            request_id,
+            verification=Verification.NOT_VERIFIABLE,
+            ours=True,
+        )
+    return Verdict(Status.PENDING, reason, status, request_id=request_id, verification=Verification.PENDING)
+
+
+NOT_PRESENT = Verdict(Status.SUCCEEDED, "not_present", verification=Verification.ABSENT)
+"""Looked up by everything that was given, and never there."""
+ABSENT = Verdict(Status.SUCCEEDED, verification=Verification.ABSENT)
+STILL_PRESENT = Verdict(
+    Status.FAILED,
+    "still_present",
+    error_message="the removal was accepted, but the destination still shows the person",
+    verification=Verification.STILL_PRESENT,
+    ours=True,
+)
+UNREAD = Verdict(Status.PENDING, verification=Verification.PENDING)
+"""It could not be told whether the person is still there."""
+
+
+def conflict(message: str) -> Verdict:
+    """Return the verdict on a row whose identifiers mean different people: nobody is removed."""
+    return Verdict(Status.FAILED, "identity_conflict", error_message=message, ours=True)
+
+
+def ambiguous(message: str) -> Verdict:
+    """Return the verdict on a row whose identifiers do not say who is meant: nobody is removed."""
+    return Verdict(Status.FAILED, "ambiguous", error_message=message, ours=True)
+
+
+def partly(verdict: Verdict, done: Sequence[str]) -> Verdict:
+    """Say beside a failure what was removed before it."""
+    if not done:
+        return verdict
+    message = f"{' and '.join(done)} removed, then: {verdict.error_message}"
+    return Verdict(
+        verdict.status,
+        verdict.reason,
+        verdict.http_status,
+        verdict.error_code,
+        message,
+        verdict.request_id,
+        ours=verdict.ours,
+    )
