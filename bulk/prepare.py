@@ -61,14 +61,26 @@ def open_job_source(job: Job, spool_dir: Path | None = None, stdin: BinaryIO | N
     return open_source(source_options(job, spool_dir), stdin)
 
 
-def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Options) -> Setup:
+def prepare(
+    job: Job, source: Source, environ: Mapping[str, str], options: Options, *, planning: bool = False
+) -> Setup:
     """Compile every step of a job against its source.
+
+    Args:
+        job: The job.
+        source: Its source, opened.
+        environ: Where credentials and secrets are looked up.
+        options: What the command line says.
+        planning: Whether nothing is sent and nothing written, so that no ledger secret is needed.
 
     Raises:
         JobError: With every mistake that job and source show together.
         LedgerError: The ledger's secret is not set.
     """
-    steps, suppression = suppressing(job, _steps(job, source))
+    secrets = given_secrets(environ)
+    if not secrets and not planning:
+        _refuse_without_secret(job)
+    steps, lists = suppressing(job, _steps(job, source), secrets)
     return Setup(
         name=job.name,
         digest=job.digest,
@@ -77,9 +89,12 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         steps=steps,
         lanes=tuple(_lanes(job, environ)),
         options=options,
-        secret=_secret(job, environ),
+        secrets=secrets,
+        hashed=job.hashed_keys,
         sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
-        suppression=suppression,
+        lists=lists,
+        erasing=job.erasing,
+        spec=job.spec if job.erases else b"",
     )
 
 
@@ -91,13 +106,24 @@ def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
         yield lane_setup(place, environ, operations_of(job, place))
 
 
-def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
-    if not job.hashed_keys:
-        return None
-    secret = variable(LEDGER_SECRET, environ)
-    if not secret:
-        raise LedgerError(f"this job keeps hashed keys: set {LEDGER_SECRET} (or {LEDGER_SECRET}_FILE)")
-    return secret.splitlines()[0].strip().encode()
+def _refuse_without_secret(job: Job) -> None:
+    """Refuse a job that needs a ledger secret."""
+    if job.hashed_keys or job.erases:
+        why = (
+            "this job erases people, and its ledger names them by keyed hashes alone"
+            if job.erases
+            else "this job keeps hashed keys"
+        )
+        raise LedgerError(
+            f"{why}: set {LEDGER_SECRET} (or {LEDGER_SECRET}_FILE) to a long random text, such as"
+            " `openssl rand -hex 32` prints, and keep it as long as the ledger"
+        )
+
+
+def given_secrets(environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the ledger secrets that are set, one a line, newest first."""
+    lines = (variable(LEDGER_SECRET, environ) or "").splitlines()
+    return tuple(line.strip().encode() for line in lines if line.strip())
 
 
 def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:

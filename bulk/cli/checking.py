@@ -11,6 +11,7 @@ from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
+from bulk.plan.reading import ON_HOLD, SUPPRESSED
 from bulk.prepare import open_job_source, opener, operations_of, place_of
 
 FAULTY = 2
@@ -48,8 +49,9 @@ def _say_plan(plan: Plan) -> None:
             typer.echo(f"step {step.name}: {step.operation.name} {step.approval}")
         if step.operation.warning:
             typer.echo(f"step {step.name}: {step.operation.warning}")
-    for facts in plan.suppression:
-        typer.echo(list_sentence(facts))
+    for kind, reason in (("suppression", SUPPRESSED), ("hold", ON_HOLD)):
+        for facts in plan.lists(reason):
+            typer.echo(list_sentence(kind, facts))
 
 
 async def _probe_all(job: Job) -> int:

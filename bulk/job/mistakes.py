@@ -18,8 +18,11 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("sync",), model.Sync),
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
-    (("suppression", int), lists.Suppression),
+    (("suppression", int), lists.People),
+    (("suppression", int), lists.Erased),
     (("suppression", int, "except"), lists.Excepted),
+    (("holds", int), lists.Hold),
+    (("holds", int, "except"), lists.Excepted),
 )
 _EXPECTED = {
     "literal_error": "one of {expected}",
@@ -61,6 +64,8 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
 def place_of(loc: tuple[str | int, ...]) -> Path:
     """Return where an error stands in the file: pydantic's path without the names of union members."""
     path: Path = ()
+    if loc[:1] == ("suppression",) and loc[2:3] and loc[2] in lists.LIST_TAGS:
+        loc = (*loc[:2], *loc[3:])
     for part in loc:
         may_be_tag = "fields" in path[:-1] or path == ("source", "key")
         if may_be_tag and part in model.FIELD_TAGS and path[-1] != "fields":
@@ -71,10 +76,9 @@ def place_of(loc: tuple[str | int, ...]) -> Path:
 
 def _known_keys(path: Path) -> list[str]:
     """Return the keys that may stand below ``path``."""
-    for pattern, part in _KEYS:
-        if len(pattern) == len(path) and all(map(_fits, path, pattern)):
-            return [item.alias or name for name, item in part.model_fields.items()]
-    return ["column", "expr", "value", "as", "split", "format", "timezone"]
+    parts = [part for pattern, part in _KEYS if len(pattern) == len(path) and all(map(_fits, path, pattern))]
+    known = [item.alias or name for part in parts for name, item in part.model_fields.items()]
+    return known or ["column", "expr", "value", "as", "split", "format", "timezone"]
 
 
 def _fits(here: str | int, want: str | type) -> bool:

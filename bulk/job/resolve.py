@@ -1,7 +1,7 @@
 """A job file's names made real: systems, operations, settings, defaults."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -35,6 +35,8 @@ class Resolver:
         known = {name: place for name, place in places.items() if place is not None}
         steps = [self.step(index, given, file, places) for index, given in enumerate(file.steps)]
         self._names_differ(file.steps)
+        if any(step is not None and step.operation.erasing for step in steps):
+            self._can_be_read_again(file.source)
         if self.problems:
             return None
         return Job(
@@ -46,8 +48,9 @@ class Resolver:
             steps=tuple(step for step in steps if step is not None),
             sync=file.sync,
             guards=file.guards,
-            hashed_keys=file.ledger.keys == "hashed",
+            hashed_keys=_hashed(file, steps),
             suppression=tuple(file.suppression),
+            holds=tuple(file.holds),
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:
@@ -180,6 +183,15 @@ class Resolver:
                 " compared, so duplicates are keep_last or keep_first",
             )
 
+    def _can_be_read_again(self, source: model.Source) -> None:
+        """Refuse what could not be read once more, to see that people are gone."""
+        if source.database is not None or "-" in source.paths:
+            at = "database" if source.database is not None else "path"
+            self.complain(
+                ("source", at),
+                "a job that erases people reads them from a file, because they are read back by it later",
+            )
+
     def _options(self, path: Path, operation: Operation, given: model.Step) -> Any:
         """Return the operation's own options as the step has them; None if it has none, or mistakes."""
         if operation.options is None:
@@ -265,4 +277,11 @@ def _batch_size(operation: Operation, asked: int | None) -> int:
 
 
 def _duplicates(operation: Operation, step: model.Step, source: model.Source) -> str:
-    return step.duplicates or source.duplicates or ("keep_all" if operation.adds else "keep_last")
+    usual = "keep_all" if operation.adds or operation.erasing else "keep_last"
+    return step.duplicates or source.duplicates or usual
+
+
+def _hashed(file: model.JobFile, steps: Sequence[Step | None]) -> bool:
+    """Tell whether the ledger keeps hashed keys: where people are erased it does, unless told otherwise."""
+    erases = any(step is not None and step.operation.erasing for step in steps)
+    return file.ledger.keys == "hashed" or (file.ledger.keys is None and erases)

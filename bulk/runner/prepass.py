@@ -1,21 +1,23 @@
 """Decides which pass of the ledger a run works on, and reads the source for a new one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
 
-from bulk.conversation import KEY, ROW, Status
+from bulk.conversation import KEY, ROW
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, Sink, Standing, StepPlan
-from bulk.plan.suppression import standing
+from bulk.plan.reading import Index, Mask, Reading, Sink, StepPlan, Watch
+from bulk.plan.subjects import given_subjects, naming, requests
+from bulk.plan.suppression import Listed, standing
 from bulk.runner.feed import check_unchanged
-from bulk.runner.setup import Setup, StepSetup
+from bulk.runner.setup import Naming, Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
 
 LARGEST_ROW = 2**32 - 2
@@ -32,8 +34,10 @@ class LedgerSink:
 
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger = ledger
-        self._hash = hasher(setup.secret)
+        self._hash = hasher(setup.key_secret)
         self._scopes = [step.scope for step in setup.steps]
+        self._steps = setup.steps
+        self._naming = naming(setup.secret or b"")
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         """Keep the keys of consecutive rows."""
@@ -47,6 +51,15 @@ class LedgerSink:
         """Keep the hashes of records that a step may send."""
         self._ledger.deliveries.write(self._ledger.number, step, self._scopes[step], frame)
 
+    def write_asked(self, step: int, frame: pl.DataFrame) -> None:
+        """Keep whom a step was asked to erase, as keyed hashes, and what is noted of the requests."""
+        one = self._steps[step]
+        if one.operation.erasing is None or frame.is_empty():
+            return
+        records = one.mapping.encode(frame)
+        people = given_subjects(records, one.operation.erasing.kinds, self._naming)
+        self._ledger.erasures.write(self._ledger.number, step, people, requests(records))
+
 
 def comparisons(setup: Setup, known: Callable[[str], Known], now: float) -> dict[int, Changes]:
     """Return what compares each step's records with what arrived: none if every pass sends everything.
@@ -55,7 +68,7 @@ def comparisons(setup: Setup, known: Callable[[str], Known], now: float) -> dict
     """
     if setup.sync is None:
         return {}
-    since, hashed = setup.sync.since(now), stable_hash(setup.secret)
+    since, hashed = setup.sync.since(now), stable_hash(setup.key_secret)
 
     def compared(step: StepSetup) -> Changes:
         found = known(step.scope)
@@ -92,11 +105,12 @@ def read_source(
             step.duplicates,
             step.opted_out,
             changes.get(step.index),
-            holds_back=step.naming is not None,
+            heeds=step.heeds,
+            erases=step.operation.erasing is not None,
         )
         for step in setup.steps
     ]
-    reading = Reading(plans, sink, [one.name for one in setup.suppression.lists], _standing(setup))
+    reading = Reading(plans, sink, list(_watches(setup)))
     for chunk in setup.source.chunks():
         if stop is not None and stop.requested:
             raise StoppingError
@@ -109,17 +123,31 @@ def read_source(
     return reading
 
 
-def _standing(setup: Setup) -> Standing | None:
-    """Return what tells who stands in a suppression list, if any step holds anybody back."""
-    naming = next((step.naming for step in setup.steps if step.naming is not None), None)
-    if naming is None:
-        return None
-    return lambda frame: standing(setup.suppression.lists, naming.identified(frame))
+def _watches(setup: Setup) -> Iterator[Watch]:
+    """Yield the lists that any step heeds, and what tells who stands in them."""
+    for reason, given in setup.lists.items():
+        names = next((step.naming for step in setup.steps if step.heeds == reason), None)
+        if names is not None:
+            yield Watch(reason, [one.said for one in given.lists], partial(_standing, given.lists, names))
+
+
+def _standing(lists: Sequence[Listed], names: Naming, frame: pl.DataFrame) -> tuple[Index, Mask]:
+    return standing(lists, names.identified(frame))
+
+
+def met_lists(reading: Reading, setup: Setup, reason: str) -> list[bool]:
+    """Tell of each list with a reason whether any row stands in it; of one that no step heeds, none does."""
+    return reading.met(reason) or [False] * len(setup.lists[reason].lists)
 
 
 def unmet(reading: Reading, setup: Setup) -> list[str]:
-    """Name the suppression lists in which no row stands."""
-    return [one.name for one, met in zip(setup.suppression.lists, reading.met, strict=True) if not met]
+    """Name the lists in which no row stands."""
+    return [
+        one.name
+        for reason, given in setup.lists.items()
+        for one, met in zip(given.lists, met_lists(reading, setup, reason), strict=True)
+        if not met
+    ]
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:
@@ -145,7 +173,7 @@ def _last_begun(ledger: Ledger) -> PassFacts | None:
 
 def _goes_on(setup: Setup, ledger: Ledger, last: PassFacts, facts: PassFacts) -> bool:
     """Tell whether a run goes on with the last pass; else a new one begins."""
-    pending = any(board.counts[Status.PENDING] for board in ledger.boards)
+    pending = any(board.unsent for board in ledger.boards)
     same_source, same_job = last.fingerprint == facts.fingerprint, last.digest == facts.digest
     if setup.sync is None and same_source and same_job:
         return True
@@ -155,7 +183,7 @@ def _goes_on(setup: Setup, ledger: Ledger, last: PassFacts, facts: PassFacts) ->
 
 
 def _changed(ledger: Ledger, last: PassFacts, facts: PassFacts) -> str:
-    pending = max(board.counts[Status.PENDING] for board in ledger.boards)
+    pending = max(board.unsent for board in ledger.boards)
     what = "the source has" if last.digest == facts.digest else "the job has"
     if last.digest != facts.digest and last.fingerprint != facts.fingerprint:
         what = "the source and the job have"
