@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -150,6 +151,16 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
         hint = [f"{job.document.name}: {source.hint}"] if source.hint else []
         raise JobError([*dict.fromkeys(problems), *hint])
     return tuple(steps)
+
+
+def erasing_steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
+    """Compile the steps that erase people, to read them back.
+
+    Raises:
+        JobError: The source does not have what they need.
+    """
+    chosen = tuple(step for step in job.steps if step.operation.erasing is not None)
+    return _steps(replace(job, steps=chosen), source)
 
 
 def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:

@@ -52,7 +52,7 @@ class Told:
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Nothing is sent, so nothing will have arrived."""
 
-    def write_asked(self, step: int, frame: pl.DataFrame) -> None:
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
         """Nobody is erased, so nobody need be remembered."""
 
     def boards(self, rows: int) -> list[Board]:

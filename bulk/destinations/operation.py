@@ -1,13 +1,13 @@
 """What a system can do with a record: an operation, how its requests are filled, what it is told."""
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
 
-from bulk.conversation import Batch, Conversation, Request, Response, Wait
+from bulk.conversation import Batch, Conversation, Name, Request, Response, Wait
 from bulk.destinations.fields import Field
 
 
@@ -101,6 +101,7 @@ class Erasing:
         patience: Given the step's options, until how many seconds after acceptance people are read back; 0
             leaves that to ``bulk verify``.
         by_hand: What people must do themselves where the vendor says that its API does not erase for good.
+        contacts: By listing, what names a listed contact.
     """
 
     kinds: Mapping[str, str]
@@ -108,6 +109,7 @@ class Erasing:
     verify: Callable[[Batch, Terms], Conversation] | None
     patience: Callable[[Any], float]
     by_hand: str = ""
+    contacts: Mapping[str, Callable[[Mapping[str, Any]], Iterable[Name]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,11 @@ class Erasures:
                 "DELETE FROM found WHERE pass = ? AND step = ? AND row BETWEEN ? AND ?", gone
             )
 
+    def job(self, number: int) -> bytes:
+        """Return the job of a pass, as far as people are read back by it."""
+        ((body,),) = self._query("SELECT body FROM jobs WHERE pass = ?", number)
+        return self._sealed().opened(body)
+
     def found(self, number: int, step: int) -> dict[int, tuple[Name, ...]]:
         """Return the identifiers that were found of each row's person and not seen to be gone."""
         names: dict[int, tuple[Name, ...]] = {}

@@ -126,6 +126,20 @@ class Ledger:
             self.settle_fact("subjects", secret_id(secret))
         return secret
 
+    def reopen(self, secrets: Sequence[bytes]) -> bytes:
+        """Go on with a ledger that records erasures; return the secret that it was made with.
+
+        Raises:
+            LedgerError: It records none, or its secret is not given.
+        """
+        hashed = (self.fact("keys") or "").startswith("hashed")
+        if self.fact("subjects") is None:
+            raise LedgerError(f"{self.path}: this ledger records no erasures")
+        secret = self.protect(secrets, hashed=hashed, erasing=True)
+        if secret is None:
+            raise LedgerError(f"{self.path}: set the secret that this ledger was made with")
+        return secret
+
     def _begin_chain(self) -> None:
         """Have every commit sealed from now on."""
         if self._connection.chain is None:
@@ -280,6 +294,12 @@ class Ledger:
             self.boards[entry.step].settle(
                 entry.first_row, entry.last_row, verdict.status, verdict.reason, verdict.verification
             )
+
+    def amend(self, number: int, entries: Sequence[Entry]) -> None:
+        """Write what became of rows of any pass since, in one transaction."""
+        with self._transaction() as connection:
+            connection.executemany(INSERT, (values(entry, number, self.run) for entry in entries))
+            self.erasures.forget(number, entries)
 
     def last_answer(self) -> float | None:
         """Return when the last outcome was known, in unix seconds."""

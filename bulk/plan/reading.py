@@ -104,8 +104,8 @@ class Sink(Protocol):
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Take the hashes of records that a step may send (ROW, IDENTITY, CONTENT)."""
 
-    def write_asked(self, step: int, frame: pl.DataFrame) -> None:
-        """Take the source rows whose people an erasing step was asked to erase."""
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
+        """Take the source rows of requests for erasure; those that are held are not asked to be erased."""
 
 
 class Reading:
@@ -148,8 +148,8 @@ class Reading:
             if step.changes is not None:
                 self._compare(index, step.changes, frame.filter(good))
             if step.erases and frame.height:
-                asked = good & ~pl.Series(held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_)))
-                self._sink.write_asked(index, frame.filter(asked))
+                on_hold = held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_))
+                self._sink.write_asked(index, frame.filter(good), on_hold[good.to_numpy()])
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
         self._sink.write_keys(judged.select(ROW, KEY))

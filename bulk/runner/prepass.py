@@ -51,13 +51,14 @@ class LedgerSink:
         """Keep the hashes of records that a step may send."""
         self._ledger.deliveries.write(self._ledger.number, step, self._scopes[step], frame)
 
-    def write_asked(self, step: int, frame: pl.DataFrame) -> None:
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
         """Keep whom a step was asked to erase, as keyed hashes, and what is noted of the requests."""
         one = self._steps[step]
         if one.operation.erasing is None or frame.is_empty():
             return
         records = one.mapping.encode(frame)
-        people = given_subjects(records, one.operation.erasing.kinds, self._naming)
+        asked = records.filter(pl.Series(~held))
+        people = given_subjects(asked, one.operation.erasing.kinds, self._naming)
         self._ledger.erasures.write(self._ledger.number, step, people, requests(records))
 
 

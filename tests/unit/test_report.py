@@ -7,7 +7,7 @@ from ledgers import BAD, GOOD, begin, entry
 from bulk.conversation import Status, Verdict
 from bulk.ledger import Entry
 from bulk.ledger.view import View
-from bulk.report import rate, seconds_left, status_facts, top_reasons
+from bulk.report.summary import rate, seconds_left, status_facts, top_reasons
 
 
 @pytest.fixture

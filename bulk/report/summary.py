@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bulk.conversation import Status
+from bulk.conversation import ROW, Status
 from bulk.ledger.view import StepView, View
 
 LATE = 10.0
 """Seconds over which the present rate is measured."""
 MOST_REASONS = 3
+MOST_EXAMPLES = 8
+"""Rows that are named of those that share a reason."""
 
 
 def status_facts(view: View) -> dict[str, Any]:
@@ -80,3 +82,24 @@ def top_reasons(view: View) -> list[str]:
             example = f", such as: {message}" if message and status == Status.REJECTED else ""
             lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
     return lines
+
+
+def examples(step: StepView) -> list[dict[str, Any]]:
+    """Return each status and reason of a step, the commonest first, with its number of rows and the first."""
+    found = []
+    grouped = step.tally.group_by("status", "reason").agg(pl.col("rows").sum())
+    chosen = grouped.filter((pl.col("reason") != "") | (pl.col("status") == Status.PENDING.value))
+    for status, reason, rows in chosen.sort(
+        ["rows", "status", "reason"], descending=[True, False, False]
+    ).iter_rows():
+        first = _first_rows(step, status, reason)
+        found.append({"status": status, "reason": reason, "rows": rows, "first": first})
+    return found
+
+
+def _first_rows(step: StepView, status: str, reason: str) -> list[int]:
+    alike = (pl.col("status") == status) & (pl.col("reason") == reason)
+    told = step.told.filter(alike)[ROW].sort().head(MOST_EXAMPLES).to_list()
+    entries = step.entries.with_row_index("index").filter(alike)["index"].to_numpy()
+    sent = np.flatnonzero(np.isin(step.winner, entries))[:MOST_EXAMPLES] + 1
+    return sorted([*told, *sent.tolist()])[:MOST_EXAMPLES]
