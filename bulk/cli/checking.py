@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from bulk.cli.finding import find_all
 from bulk.cli.previewing import Plan, list_sentence, make_plan
 from bulk.conversation import Lost
 from bulk.errors import BulkError
@@ -17,8 +18,17 @@ from bulk.prepare import open_job_source, opener, operations_of, place_of
 FAULTY = 2
 
 
-def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offline: bool) -> int:
+def examine(
+    path: Path,
+    settings: tuple[str, ...],
+    ledger: Path | None,
+    *,
+    offline: bool,
+    found: Path | None = None,
+) -> int:
     """Say what is well and what is not; return the exit code.
+
+    With ``found``, a file, also write whom an erasure would find.
 
     Raises:
         BulkError: Job or source cannot be used.
@@ -28,10 +38,11 @@ def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offli
         plan = make_plan(job, source, ledger)
         typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
         _say_plan(plan)
-    if offline:
-        return 0
-    problems = asyncio.run(_probe_all(job))
-    return FAULTY if problems else 0
+        if offline:
+            return 0
+        if asyncio.run(_probe_all(job)):
+            return FAULTY
+        return 0 if found is None else find_all(job, plan, found)
 
 
 def _say_plan(plan: Plan) -> None:
