@@ -212,6 +212,11 @@ def test_an_answer_of_another_form_shows_nobody(body: object) -> None:
     assert not customers(answer(body))
 
 
+def test_an_answer_with_something_that_is_no_customer_is_of_another_form() -> None:
+    assert customers(answer({"data": [{"id": "1"}, {"id": ""}]})) is None
+    assert customers(answer({"data": {"attributes": {}}})) is None
+
+
 def test_what_a_list_holds_is_compared_by_what_names_its_items() -> None:
     shown = Customer(
         "c",
