@@ -48,6 +48,11 @@ def is_object_id(value: Any) -> bool:
     return isinstance(value, str) and bool(_OBJECT_ID.fullmatch(value))
 
 
+def is_usable_id(value: Any) -> bool:
+    """Tell whether a text can stand in a path as an id: an empty one, or dots, would mean another place."""
+    return isinstance(value, str) and value not in {"", ".", ".."}
+
+
 def _exactly(value: Any) -> str:
     return str(value).strip()
 
@@ -152,7 +157,7 @@ def customers(response: Response) -> list[Customer] | None:
 
 def _customers(listed: list[Any]) -> Iterator[Customer]:
     for item in listed:
-        if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]:
+        if isinstance(item, dict) and is_usable_id(item.get("id")):
             attributes = item.get("attributes")
             shown = attributes if isinstance(attributes, dict) else {}
             yield Customer(item["id"], shown, _company(item, shown))
