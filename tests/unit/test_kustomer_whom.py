@@ -116,6 +116,26 @@ def test_a_phone_whose_forms_name_two_people_selects_neither() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"id": NOBODY}, f"/customers/{ANN}"),
+        ({"email": "alias@example.com"}, f"/customers/{ANN}"),
+        ({"externalId": "alias"}, f"/customers/{ANN}"),
+        ({"externalId": "a-1", "email": "alias@example.com"}, f"/customers/{ANN}"),
+    ],
+)
+def test_somebody_whom_the_account_shows_but_calls_otherwise_is_not_erased(
+    record: dict[str, Any], shown: str
+) -> None:
+    world = two_people()
+    world.watch = lambda request: (
+        world.send(Request("GET", shown)) if "alias" in request.path or NOBODY in request.path else None
+    )
+
+    assert (world.erase(record).settled, world.names) == ([CONFLICT], ["ann", "bob"])
+
+
 FAMILY: Mapping[str, Any] = {
     "sharedEmails": [{"email": "family@example.com"}],
     "sharedPhones": [{"phone": "+39060606060"}],
@@ -154,6 +174,7 @@ def test_an_id_that_people_share_selects_nobody() -> None:
     world.customer("ann", sharedExternalIds=[{"externalId": "household"}])
 
     assert world.erase({"externalId": "household"}).settled == [AMBIGUOUS]
+    assert world.erase({"externalId": "household", "email": "ann@example.com"}).settled == [PENDING]
 
 
 def test_somebody_into_whom_another_was_merged_is_not_erased_for_the_other() -> None:

@@ -126,15 +126,18 @@ class Customer:
 
     def owns(self, kind: str, value: str) -> bool:
         """Tell whether an ``email``, ``phone`` or ``externalId`` is seen to be theirs, and theirs alone."""
-        if kind == "externalId" and value in self.external_ids:
-            return True
-        return self._lists(f"{kind}s", kind, value)
+        own_id = kind == "externalId" and value in self.external_ids
+        return own_id or self._holds(f"{kind}s", kind, value)
 
     def shares(self, kind: str, value: str) -> bool:
         """Tell whether an ``email``, ``phone`` or ``externalId`` of theirs is only one shared with others."""
-        return self._lists(shared_list(kind), kind, value) and not self.owns(kind, value)
+        return self._holds(shared_list(kind), kind, value) and not self.owns(kind, value)
 
-    def _lists(self, name: str, kind: str, value: str) -> bool:
+    def lists(self, kind: str, value: str) -> bool:
+        """Tell whether an ``email``, ``phone`` or ``externalId`` is seen to be theirs, alone or not."""
+        return self.owns(kind, value) or self.shares(kind, value)
+
+    def _holds(self, name: str, kind: str, value: str) -> bool:
         wanted = item_name(name, {kind: value})
         return wanted is not None and wanted in {item_name(name, item) for item in self.items(name)}
 

@@ -139,20 +139,20 @@ def _doubt(person: Person, by: Identifier, found: Customer, *, strictly: bool) -
 
 
 def other_external_id(person: Person, by: Collection[str], found: Customer) -> Verdict | None:
-    """Say that who was found by these kinds of identifiers has another id of yours than the one given."""
-    given, known = person.external_id, found.external_ids
-    if "externalId" in by or not given or not known or given in known:
+    """Say that somebody found by identifiers of some kinds has another id of yours than the one given."""
+    given = person.external_id
+    if "externalId" in by or not given or not found.external_ids or found.lists("externalId", given):
         return None
-    return conflict(f"the customer found by {_listed(by)} has another externalId")
+    return conflict(f"the customer found{_by(by)} has another externalId")
 
 
 def other_email(person: Person, by: Collection[str], found: Customer) -> Verdict | None:
-    """Say that who was found by these kinds of identifiers has other e-mail addresses than those given."""
+    """Say that somebody found by identifiers of some kinds has other e-mail addresses than those given."""
     theirs = [*found.texts("emails", "email"), *found.texts("sharedEmails", "email")]
-    same = any(found.owns("email", email) or found.shares("email", email) for email in person.emails)
+    same = any(found.lists("email", email) for email in person.emails)
     if "email" in by or not person.emails or not theirs or same:
         return None
-    return conflict(f"the customer found by {_listed(by)} has another e-mail address")
+    return conflict(f"the customer found{_by(by)} has another e-mail address")
 
 
 def was_merged(person: Person, found: Customer) -> Verdict | None:
@@ -163,8 +163,8 @@ def was_merged(person: Person, found: Customer) -> Verdict | None:
     return conflict("the customer found has another externalId of their own: somebody was merged into them")
 
 
-def _listed(kinds: Collection[str]) -> str:
-    return " and ".join(sorted(kinds))
+def _by(kinds: Collection[str]) -> str:
+    return f" by {' and '.join(sorted(kinds))}" if kinds else ""
 
 
 def _owned(

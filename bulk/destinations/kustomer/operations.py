@@ -180,11 +180,10 @@ OPERATIONS = (
         one_of=_IDENTIFIERS,
         irreversible=True,
         warning=(
-            "Kustomer presents deletion as its tool for GDPR requests, but does not say what becomes of"
-            " conversations, messages and notes: they go first, unless the step says children: keep. Messages"
-            " can only be redacted, and who sent them, to whom and about what may stay. A deleted customer"
-            " stays for a time in the audit log and in searches that include deleted ones; and anybody who"
-            " writes again is created again."
+            "Kustomer does not say what becomes of a deleted customer's conversations, messages and notes:"
+            " they go first, unless the step says children: keep. A message can only be redacted; who sent"
+            " it, to whom and about what may stay. Deleted customers stay for a time in the audit log and in"
+            " searches with includeDeleted; and anybody who writes again is created again."
         ),
         keep=(*_IDENTIFIERS, *REQUEST_NAMES),
         exchanges=_erase_exchanges,

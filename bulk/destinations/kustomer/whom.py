@@ -93,14 +93,14 @@ def certain(names: Collection[Name], matches: Matches) -> Whom:
 def _doubts(only: Customer, names: Collection[Name], owners: Matches, matches: Matches) -> Iterator[Verdict]:
     """Yield why the only customer whose identifiers these are may not be the one who is meant."""
     for name, found in matches.items():
-        if any(one.id != only.id for one in found) and not (only.owns(*name) or only.shares(*name)):
+        if any(one.id != only.id for one in found) and not only.lists(*name):
             yield DIFFERENT
     person = _person(names)
-    by = {name[0] for name in names if any(one.id == only.id for one in matches[name])}
+    unseen = {name[0] for name in names if any(one.id == only.id for one in matches[name])} & _hidden(only)
     if _is_other_id(person.id, only.id):
         yield OTHER_ID
-    doubts = (other_external_id(person, by, only), other_email(person, by, only), was_merged(person, only))
-    yield from (doubt for doubt in doubts if doubt)
+    doubts = (other_external_id(person, unseen, only), other_email(person, unseen, only))
+    yield from (doubt for doubt in (*doubts, was_merged(person, only)) if doubt)
     if all(kind == "phone" for (kind, _), found in owners.items() if found):
         yield BY_PHONE_ALONE
 
@@ -115,6 +115,14 @@ def _person(names: Collection[Name]) -> Person:
 
 def _is_other_id(wanted: str, shown: str) -> bool:
     return bool(wanted) and is_object_id(shown) and shown.casefold() != wanted.casefold()
+
+
+def _hidden(customer: Customer) -> set[str]:
+    """Return the kinds of identifiers of which something is hidden, so that only looking up can tell."""
+    single = is_masked(customer.attributes.get("externalId"))
+    lists = {kind: (f"{kind}s", shared_list(kind)) for kind in ("email", "externalId")}
+    hidden = {kind for kind, names in lists.items() if any(map(customer.hides, names))}
+    return hidden | ({"externalId"} if single else set())
 
 
 def _may_share(customer: Customer, kind: str, value: str) -> bool:
