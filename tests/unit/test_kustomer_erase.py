@@ -131,6 +131,18 @@ def test_whom_an_earlier_try_found_is_removed_by_what_it_found() -> None:
     assert (talk.settled, world.names) == ([PENDING], ["bob"])
 
 
+def test_what_an_earlier_try_found_is_kept_when_only_some_of_them_are_left() -> None:
+    world = one_person()
+    before = (("id", "5f0000000000000000000009"), ("email", "ann@example.com"))
+
+    talk = world.erase({"email": "bob@example.com"}, terms(matches="all"), found={1: before})
+
+    assert talk.found == [
+        {0: (*before, ("id", "650000c00000000000000002"), ("id", "650000c00000000000000001"))}
+    ]
+    assert world.names == []
+
+
 def test_whoever_is_found_by_an_address_found_before_and_called_otherwise_is_in_doubt() -> None:
     world = one_person()
 

@@ -65,8 +65,9 @@ def _nobody(batch: Batch, options: EraseOptions) -> Verdict:
 
 
 def _names(batch: Batch, customers: Sequence[Customer]) -> tuple[Name, ...]:
+    """Return what is to be read back beside what is given; what an earlier try found stays among it."""
     names = (name for customer in customers for name in names_of(customer))
-    return beyond_given(names, given(batch, 0, KINDS))
+    return beyond_given((*batch.found_at(0), *names), given(batch, 0, KINDS))
 
 
 def _remove(customers: Sequence[Customer], terms: Terms) -> Generator[Act, Any, Verdict]:
