@@ -176,6 +176,7 @@ KUSTOMER = (
         {**_C9, "name": "Ada"},
     ),
     Case("kustomer", "delete_customer", {"externalId": "c1"}, _TWO, _C9),
+    Case("kustomer", "erase_person", {"externalId": "c1"}, _TWO, _C9),
     Case(
         "kustomer",
         "unsubscribe_customer",
