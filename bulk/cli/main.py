@@ -16,6 +16,7 @@ from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.preview import preview
 from bulk.cli.pull import pull
+from bulk.cli.purge import purge
 from bulk.cli.report import report
 from bulk.cli.run import run
 from bulk.cli.sandbox import sandbox
@@ -37,6 +38,7 @@ _COMMANDS = (
     verify,
     report,
     audit,
+    purge,
     sandbox,
     destinations,
     schema,

@@ -100,7 +100,7 @@ class Chain:
         self._connection.execute("DELETE FROM temp.touched")
         seq, before = last_link(self._connection)
         body = orjson.dumps(items)
-        values = (seq + 1, body.decode(), head_of(before, seq + 1, body))
+        values = (seq + 1, body, head_of(before, seq + 1, body))
         self._connection.execute("INSERT INTO chain (seq, items, head) VALUES (?,?,?)", values)
 
     def _commit_to(self, table: str, key: str) -> str | None:
@@ -182,21 +182,37 @@ def _walk(connection: sqlite3.Connection, checked: Checked) -> dict[Place, str |
     """Recompute the links; return the last commitment to every row."""
     last: dict[Place, str | None] = {}
     before = GENESIS
-    for seq, items, head in connection.execute("SELECT seq, items, head FROM chain ORDER BY seq"):
+    for seq, stored, stored_head in connection.execute("SELECT seq, items, head FROM chain ORDER BY seq"):
+        items, head = _as_bytes(stored), _as_bytes(stored_head)
         if seq != checked.links + 1:
             checked.problems.append(f"link {checked.links + 1}: it is missing")
-        if head_of(before, seq, items.encode()) != head:
+        if head_of(before, seq, items) != head:
             checked.problems.append(
                 f"link {seq}: its hash is not that of what it holds and of the one before"
             )
         checked.links, before = seq, head
-        checked.heads[seq] = bytes(head).hex()
-        _take(orjson.loads(items), seq, last, checked)
-    checked.head = bytes(before).hex()
+        checked.heads[seq] = head.hex()
+        _take(_parsed(items), seq, last, checked)
+    checked.head = before.hex()
     return last
 
 
-def _take(items: list[Any], seq: int, last: dict[Place, str | None], checked: Checked) -> None:
+def _as_bytes(value: Any) -> bytes:
+    """Return a stored value as bytes, also if it was changed into something else."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _parsed(items: bytes) -> list[tuple[str, str, str | None]]:
+    """Return what a link commits to; nothing if it was changed so that it cannot be read."""
+    try:
+        return [(str(table), str(key), committed) for table, key, committed in orjson.loads(items)]
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        return []
+
+
+def _take(
+    items: list[tuple[str, str, str | None]], seq: int, last: dict[Place, str | None], checked: Checked
+) -> None:
     purging = any(table == "purges" for table, _, _ in items)
     dropping = any(table == "passes" and committed is None for table, _, committed in items)
     for table, key, committed in items:

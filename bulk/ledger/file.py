@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import orjson
+
 from bulk.errors import HeldError, LedgerError, StoppedError
 from bulk.ledger.chain import Chain
 from bulk.ledger.schema import APPLICATION_ID, LATER_TABLES, TABLES, VERSION
@@ -46,7 +48,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into sentences: a full disk stops the run, damage refuses it."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
         code = getattr(error, "sqlite_errorname", "")
         if code.startswith("SQLITE_BUSY"):
             raise StoppedError(

@@ -22,6 +22,7 @@ from bulk.ledger.file import Hold, connect, transaction, translated
 from bulk.ledger.folding import fold, intended, listed
 from bulk.ledger.keys import called, key_secret_id, secret_id
 from bulk.ledger.notes import Intent, Memory, PassFacts
+from bulk.ledger.purging import Purging
 from bulk.ledger.sealing import Seal
 
 _INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
@@ -139,6 +140,12 @@ class Ledger:
         if secret is None:
             raise LedgerError(f"{self.path}: set the secret that this ledger was made with")
         return secret
+
+    def purging(self) -> Purging:
+        """Return what clears people out of this ledger; the chain goes on, if there is one."""
+        if self.fact("subjects") is not None:
+            self._begin_chain()
+        return Purging(self._connection, self.path)
 
     def _begin_chain(self) -> None:
         """Have every commit sealed from now on."""

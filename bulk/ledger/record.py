@@ -116,7 +116,7 @@ class Reader:
         """Recompute the chain, and compare with it every row there is."""
         try:
             return check(self._connection)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             code = getattr(error, "sqlite_errorname", type(error).__name__)
             return Checked(problems=[f"the file is damaged ({code})"])
 
@@ -130,8 +130,9 @@ class Reader:
 
         secret = self.secret()
         numbers = [number for (number,) in self._query("SELECT pass FROM jobs ORDER BY pass")]
-        passes = [self._pass(number, known) for number in numbers if known("jobs", (number,))]
-        facts = [orjson.loads(told) for (told,) in self._query("SELECT facts FROM purges ORDER BY seq")]
+        with translated(self.path):
+            passes = [self._pass(number, known) for number in numbers if known("jobs", (number,))]
+            facts = [orjson.loads(told) for (told,) in self._query("SELECT facts FROM purges ORDER BY seq")]
         purged = frozenset(number for told in facts for number in told.get("passes", ()))
         return Record(secret, tuple(passes), purged)
 

@@ -101,7 +101,7 @@ CREATE TABLE IF NOT EXISTS purges (     -- what was purged, when and why
 );
 CREATE TABLE IF NOT EXISTS chain (      -- a link for every commit, if erasures are recorded here
   seq INTEGER PRIMARY KEY,
-  items TEXT NOT NULL,           -- JSON: table, primary key and commitment of every row that was written
+  items BLOB NOT NULL,           -- JSON: table, primary key and commitment of every row that was written
   head BLOB NOT NULL             -- SHA-256 of the link before, the number and the items
 );
 CREATE TABLE IF NOT EXISTS salts (      -- of the commitments; deleted with what they were for

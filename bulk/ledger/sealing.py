@@ -34,7 +34,7 @@ class Seal:
         """
         try:
             return self._cipher.decrypt(body[:_NONCE], body[_NONCE:], None)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise LedgerError(
                 "what the ledger keeps sealed cannot be opened: it was changed, or sealed with another secret"
             ) from None

@@ -2,7 +2,7 @@
 
 import calendar
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 
 import polars as pl
 
@@ -104,5 +104,7 @@ def _seconds(at: datetime | None) -> float | None:
 
 def month_later(at: datetime) -> datetime:
     """Return the same day of the next month, or its last: Article 12(3) GDPR gives one month."""
+    if (at.year, at.month) == (MAXYEAR, 12):
+        return at
     year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)  # noqa: PLR2004 - December
     return at.replace(year=year, month=month, day=min(at.day, calendar.monthrange(year, month)[1]))

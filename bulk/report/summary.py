@@ -25,6 +25,7 @@ def status_facts(view: View) -> dict[str, Any]:
         "pass": view.number,
         "runs": len(view.runs),
         "keys": (view.fact("keys") or "plain").partition(" ")[0],
+        "awaiting_verification": view.awaiting_verification,
         "steps": {step.name: step.counts for step in view.steps},
         "reasons": {step.name: reasons(step) for step in view.steps},
         "rate": {step.name: round(rate(step), 1) for step in view.steps},

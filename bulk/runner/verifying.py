@@ -113,11 +113,17 @@ class Verifying:
     def _plan(self, batch: Batch) -> None:
         """Plan the next read of people: never after the patience, but at least one."""
         now = self._unix()
-        accepted = max(self._outcomes[int(row)].finished_at for row in batch.rows)
+        accepted = max(self._accepted_at(int(row)) for row in batch.rows)
         times = [accepted + seconds for seconds in reads(self._patience) if accepted + seconds > now]
         at = times[0] if times else now
         self._number += 1
         heapq.heappush(self._heap, _Due(at, self._number, batch, last=len(times) <= 1))
+
+    def _accepted_at(self, row: int) -> float:
+        """Return when a row was accepted; somebody who was read back before is waited for no more."""
+        before = self._outcomes[row]
+        waits = before.verdict.verification == Verification.PENDING
+        return before.finished_at if waits else float("-inf")
 
     async def _work(self) -> None:
         while self._heap:

@@ -31,6 +31,7 @@ def test_status_facts_are_what_scripts_read(path: Path) -> None:
         "pass": 1,
         "runs": 1,
         "keys": "plain",
+        "awaiting_verification": 0,
         "steps": {
             "users": {
                 "succeeded": 4,
