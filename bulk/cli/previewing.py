@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 import typer
 
-from bulk.conversation import ROW, Batch, Request, Response, Wait
+from bulk.conversation import ROW, Batch, Found, Request, Response, Wait
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
@@ -219,7 +219,7 @@ def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
     """Yield the first request of a conversation, and those after it that the operation can foresee."""
     conversation = step.operation.converse(batch, step.terms)
     suppose = step.operation.suppose
-    reply: Response | None = None
+    reply: Response | frozenset[int] | None = None
     for _ in range(MOST_FORESEEN + MOST_EACH * len(batch)):
         try:
             act = conversation.send(reply)
@@ -231,6 +231,8 @@ def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
             reply = suppose(act) if suppose else None
             if reply is None:
                 return
+        elif isinstance(act, Found):
+            reply = frozenset()
         elif not isinstance(act, Wait):
             return
 
