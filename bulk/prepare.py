@@ -1,6 +1,6 @@
 """A job made ready to run: its source opened, its mappings compiled, its destinations reachable."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +88,7 @@ def prepare(
         source=source,
         source_facts=source_facts(job),
         steps=steps,
-        lanes=tuple(_lanes(job, environ)),
+        lanes=tuple(_lanes(job, environ, planning=planning)),
         options=options,
         secrets=secrets,
         hashed=job.hashed_keys,
@@ -99,12 +99,22 @@ def prepare(
     )
 
 
-def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
+def _lanes(job: Job, environ: Mapping[str, str], *, planning: bool) -> Iterator[LaneSetup]:
     for place in job.used_destinations.values():
-        for step in job.steps:
-            for surface in step.operation.surfaces if step.destination == place.name else ():
-                credentials(place, environ, surface)
+        missing = [] if planning else list(dict.fromkeys(missing_surfaces(job, place, environ)))
+        if missing:
+            raise JobError(missing)
         yield lane_setup(place, environ, operations_of(job, place))
+
+
+def missing_surfaces(job: Job, place: Destination, environ: Mapping[str, str]) -> Iterator[str]:
+    """Say which credentials are not set of surfaces that a step needs, and what else it may say."""
+    for step in job.steps:
+        for surface in step.operation.surfaces if step.destination == place.name else ():
+            names = [one.variable for one in place.credentials if one.surface == surface]
+            if surface not in open_surfaces(place, environ):
+                instead = f"; {step.operation.instead}" if step.operation.instead else ""
+                yield f"{place.auth_at}: set {_to_set(names)}, which {step.operation.name} needs{instead}"
 
 
 def _refuse_without_secret(job: Job) -> None:
@@ -274,9 +284,12 @@ def credentials(place: Destination, environ: Mapping[str, str], surface: str = "
     needed = [one for one in wanted if one.surface == surface and (surface or one.required)]
     missing = [one.variable for one in needed if not found[one.option]]
     if missing:
-        either = " and ".join(f"{name} (or {name}_FILE)" for name in missing)
-        raise JobError([f"{place.auth_at}: set {either}"])
+        raise JobError([f"{place.auth_at}: set {_to_set(missing)}"])
     return {option: secret for option, secret in found.items() if secret}
+
+
+def _to_set(variables: Iterable[str]) -> str:
+    return " and ".join(f"{name} (or {name}_FILE)" for name in variables)
 
 
 def _credential(place: Destination, wanted: Credential, environ: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
 from bulk.plan.reading import ON_HOLD, SUPPRESSED
-from bulk.prepare import open_job_source, opener, operations_of, place_of
+from bulk.prepare import missing_surfaces, open_job_source, opener, operations_of, place_of
 
 FAULTY = 2
 
@@ -87,6 +87,9 @@ async def _probe(place: Destination, job: Job) -> int:
         problem = reply.message if isinstance(reply, Lost) else probe.problem(reply)
         typer.echo(f"destination {place.name}: {problem or probe.proves}")
         problems += bool(problem)
+    for missing in missing_surfaces(job, place, os.environ):
+        typer.echo(f"destination {place.name}: {missing}")
+        problems += 1
     for surface in sorted(set(place.system.surfaces) - where.surfaces):
         typer.echo(f"destination {place.name}: {surface} is not used, its credential is not set")
     return problems

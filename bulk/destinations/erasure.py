@@ -1,12 +1,13 @@
 """What the erasures of all systems have in common: options, fields, identifiers, verdicts."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 from bulk.conversation import Batch, Name, Response, Status, Verdict, Verification
 from bulk.destinations.fields import Field, Kind
+from bulk.destinations.operation import Operation
 
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
@@ -41,6 +42,8 @@ class Verify:
             leaves the reading to ``bulk verify``.
     """
 
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
     wait: str | float = "60s"
 
     def __post_init__(self) -> None:
@@ -59,7 +62,8 @@ class ErasureOptions:
     """Options of a step that erases people.
 
     Attributes:
-        verify: How people are read back; ``none`` reads nobody back, and then nobody is ``succeeded``.
+        verify: People are read back until they are gone, or ``wait`` after acceptance is over; ``none`` reads
+            nobody back, and then nobody who was removed is ``succeeded``.
         matches: ``certain`` erases only whom all identifiers of the row agree on; ``all`` everybody whom any
             of them names.
     """
@@ -73,20 +77,37 @@ class ErasureOptions:
         return 0.0 if self.verify == "none" else self.verify.seconds
 
 
+def tailored(operation: Operation, options: ErasureOptions) -> Operation:
+    """Return the operation of a step: one that reads nobody back does without what that needs."""
+    if operation.erasing is None or options.verify != "none":
+        return operation
+    return replace(operation, surfaces=(), erasing=replace(operation.erasing, verify=None))
+
+
 def given(batch: Batch, position: int, kinds: Iterable[str]) -> tuple[Name, ...]:
     """Return the identifiers one record gives, in the order of ``kinds``."""
     values = ((kind, batch.value(kind, position)) for kind in kinds)
     return tuple((kind, str(value)) for kind, value in values if value)
 
 
+def normal(name: Name) -> Name:
+    """Return an identifier as it is compared: trimmed, addresses in lower case."""
+    kind, value = name
+    return kind, value.strip().lower() if kind == "email" else value.strip()
+
+
 def together(*names: Iterable[Name]) -> tuple[Name, ...]:
-    """Join identifiers, each once."""
-    return tuple(dict.fromkeys(name for some in names for name in some))
+    """Join identifiers, each once, as it stands first."""
+    found: dict[Name, Name] = {}
+    for name in (name for some in names for name in some):
+        found.setdefault(normal(name), name)
+    return tuple(found.values())
 
 
-def beyond(found: Iterable[Name], known: Collection[Name]) -> tuple[Name, ...]:
+def beyond(found: Iterable[Name], known: Iterable[Name]) -> tuple[Name, ...]:
     """Return the identifiers that were not given."""
-    return tuple(name for name in dict.fromkeys(found) if name not in known)
+    given = set(map(normal, known))
+    return tuple(name for name in together(found) if normal(name) not in given)
 
 
 def taken(response: Response | None, options: ErasureOptions, reason: str = "") -> Verdict:
@@ -117,8 +138,20 @@ STILL_PRESENT = Verdict(
     verification=Verification.STILL_PRESENT,
     ours=True,
 )
+ANOTHER_PRESENT = replace(
+    STILL_PRESENT,
+    error_message="the destination shows another record with an identifier of the person: it came since, "
+    "or was hidden by the first one; --retry failed looks again",
+)
+"""An identifier shows somebody whom the system itself does not call as it called who was found."""
 UNREAD = Verdict(Status.PENDING, verification=Verification.PENDING)
 """It could not be told whether the person is still there."""
+
+
+def nobody(batch: Batch, position: int, options: ErasureOptions, response: Response | None = None) -> Verdict:
+    """Return the verdict on a record that finds nobody: never there, or gone since an earlier try."""
+    was_there = batch.attempted or batch.found_at(position)
+    return taken(response, options, "gone") if was_there else NOT_PRESENT
 
 
 def conflict(message: str) -> Verdict:

@@ -143,6 +143,7 @@ class Operation:
         check: Says what is wrong with a step's options, given the names of its fields and its batch size,
             in sentences.
         surfaces: Further surfaces it cannot do without.
+        instead: What a step can say to do without them, in words.
         erasing: What it has beside that if it erases people.
         fact: Where the facts come from, and how sure they are.
     """
@@ -171,6 +172,7 @@ class Operation:
     tailor: Callable[["Operation", Any], "Operation"] | None = None
     check: Callable[[Any, Collection[str], int | None], Sequence[str]] = lambda _options, _fields, _size: ()
     surfaces: tuple[str, ...] = ()
+    instead: str = ""
     erasing: Erasing | None = None
 
     @property

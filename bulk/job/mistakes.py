@@ -1,6 +1,6 @@
 """Pydantic's errors as sentences of ours: where, what was expected, the nearest right name; never a value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -59,6 +59,36 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
         return document.problem(path, f"expected {_EXPECTED[kind].format(**error.get('ctx', {}))}")
     message = str(error["msg"]).replace("Input should be", "expected")
     return document.problem(path, message[:1].lower() + message[1:])
+
+
+def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, str]]:
+    """Yield where and what is wrong with keys that a system or an operation has of its own.
+
+    Where a value may be an object or a certain word, pydantic says why it is neither; what is wrong with an
+    object is told alone.
+    """
+    words = {error["loc"][:-1]: error["ctx"]["expected"] for error in errors if _is_word(error["loc"])}
+    for error in errors:
+        where: Path = error["loc"]
+        above = next((above for above in words if where[: len(above)] == above), None)
+        if above is None:
+            yield where, _own(error)
+        elif _is_word(where):
+            continue
+        elif error["type"] == "dataclass_type":
+            yield above, f"expected {words[above]} or keys with values"
+        else:
+            yield (*above, *where[len(above) + 1 :]), _own(error)
+
+
+def _is_word(where: Path) -> bool:
+    return str(where[-1]).startswith("literal[") if where else False
+
+
+def _own(error: Mapping[str, Any]) -> str:
+    if error["type"] == "unexpected_keyword_argument":
+        return "unknown key"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def place_of(loc: tuple[str | int, ...]) -> Path:

@@ -13,6 +13,7 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
+from bulk.job.mistakes import own_mistakes
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate, parse_rate
@@ -107,8 +108,8 @@ class Resolver:
         try:
             return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
-            for item in error.errors(include_url=False, include_input=False):
-                self.complain((*path, *item["loc"]), _message(item))
+            for where, message in own_mistakes(error.errors(include_url=False, include_input=False)):
+                self.complain((*path, *where), message)
             return None
 
     def _surface_rates(self, path: Path, system: System, settings: Any) -> dict[str, Rate | None]:
@@ -248,13 +249,6 @@ def _incomplete(system: System, given: Mapping[str, str]) -> Iterator[str]:
     for credential in system.credentials:
         if credential.option.partition(".")[0] in used and credential.option not in given:
             yield f'"{credential.option}" is missing'
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a key of a system's or an operation's own."""
-    if error["type"] == "unexpected_keyword_argument":
-        return "unknown key"
-    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def _rate(given: Rate | str | None, system: System) -> Rate | None:

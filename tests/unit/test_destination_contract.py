@@ -221,8 +221,8 @@ def test_only_what_can_never_be_undone_sends_requests_of_that_kind(
     request = next(sample.operation.converse(sample.batch, sample.terms))
 
     assert isinstance(request, Request)
-    if not sample.operation.irreversible:
-        assert not request.irreversible
+    if sample.operation.erasing or not sample.operation.irreversible:
+        assert not request.irreversible  # who is meant is looked up first
     elif request.method != "GET":
         assert request.irreversible
     if sample.operation.repeatable:

@@ -1,5 +1,6 @@
 """What can be done with users and leads themselves."""
 
+from bulk.destinations.customerly.erase import ERASE
 from bulk.destinations.customerly.fields import (
     ATTRIBUTES,
     BLUEPRINT,
@@ -74,4 +75,5 @@ OPERATIONS = (
         one_of=("user_id", "email"),
         keep=("email", "user_id"),
     ),
+    ERASE,
 )
