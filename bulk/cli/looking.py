@@ -1,6 +1,6 @@
 """Looks for erased people among the contacts of a destination, listed or in a file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import orjson
 import polars as pl
 
 from bulk.cli.output import private
-from bulk.conversation import Name
 from bulk.destinations.listing import Query
 from bulk.destinations.operation import Erasing
 from bulk.errors import UsageError
@@ -98,15 +97,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def names(record: Record, members: Iterable[str]) -> Iterator[Name]:
-    """Yield the identifiers that stand in some members of a record."""
-    for member in members:
-        value = record.get(member)
-        for one in value if isinstance(value, list) else [value]:
-            if one not in (None, ""):
-                yield member, str(one)
-
-
 def write_met(output: Path, met: Sequence[Met]) -> None:
     """Write who was met as csv: nothing but keyed hashes.
 
@@ -114,6 +104,6 @@ def write_met(output: Path, met: Sequence[Met]) -> None:
         UsageError: The file cannot be written.
     """
     columns = ("destination", "pass", "row", "kind", "hash")
-    frame = pl.DataFrame(met, schema=dict.fromkeys(columns, pl.String), orient="row", strict=False)
+    frame = pl.DataFrame(sorted(met), schema=dict.fromkeys(columns, pl.String), orient="row", strict=False)
     with private(output) as file:
         file.write(frame.write_csv().encode())

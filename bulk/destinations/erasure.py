@@ -1,7 +1,7 @@
 """What the erasures of all systems have in common: options, fields, identifiers, verdicts."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -165,16 +165,25 @@ def ambiguous(message: str) -> Verdict:
 
 
 def partly(verdict: Verdict, done: Sequence[str]) -> Verdict:
-    """Say beside a failure what was removed before it."""
+    """Say beside a failure what was removed before it; of the destination's words only the reason is kept."""
     if not done:
         return verdict
-    message = f"{' and '.join(done)} removed, then: {verdict.error_message}"
-    return Verdict(
-        verdict.status,
-        verdict.reason,
-        verdict.http_status,
-        verdict.error_code,
-        message,
-        verdict.request_id,
-        ours=verdict.ours,
-    )
+    then = verdict.error_message if verdict.ours else verdict.reason
+    return replace(verdict, error_message=f"{' and '.join(done)} removed, then: {then}", ours=True)
+
+
+def members(**named: str) -> Callable[[Mapping[str, Any]], Iterator[Name]]:
+    """Return what yields the identifiers of a listed contact.
+
+    Args:
+        named: Kinds, by the members that hold one or a list of them.
+    """
+
+    def names(record: Mapping[str, Any]) -> Iterator[Name]:
+        for member, kind in named.items():
+            value = record.get(member)
+            for one in value if isinstance(value, list) else [value]:
+                if one not in (None, ""):
+                    yield kind, str(one)
+
+    return names

@@ -1,7 +1,8 @@
 """Erase people: look them up, suppress or delete them by all their identifiers, read them back."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -22,6 +23,7 @@ from bulk.destinations.erasure import (
     Verify,
     beyond,
     given,
+    members,
     nobody,
     tailored,
     taken,
@@ -31,7 +33,7 @@ from bulk.destinations.meant import Finding, sighting
 from bulk.destinations.operation import Effect, Erasing, Look, Operation, Terms
 from bulk.destinations.shape import braced, member
 
-_KINDS = {"id": "id", "email": "email", "phone": "phone", "cio_id": "id"}
+_KINDS = {"id": "id", "email": "email", "phone": "phone", "cio_id": "cio_id"}
 _BLOCKS = (
     "Deletes the profile and its history for ever and blocks the identifiers: whatever is sent about them is "
     "ignored, although it is answered with success, until they are unsuppressed."
@@ -168,6 +170,14 @@ def _exchanges(fields: Collection[str], terms: Terms) -> int:
     return len(kinds) + 1 + (len(kinds | {"id", "cio_id"}) if options.patience else 0)
 
 
+def _listed(record: Mapping[str, Any]) -> Iterator[Name]:
+    """Yield the identifiers of a person as listed, from the listing itself or a file that was made of it."""
+    attributes = record.get("attributes")
+    flat = {**(attributes if isinstance(attributes, Mapping) else {}), **record}
+    flat.setdefault("phone", record.get("attributes.phone"))
+    return members(id="id", email="email", phone="phone", cio_id="cio_id")(flat)
+
+
 def _suppose(request: Request) -> Response:
     """Show everybody who is looked up, by whatever identifier, as one person."""
     if not request.surface:
@@ -197,5 +207,11 @@ ERASE = Operation(
     tailor=_tailor,
     surfaces=(shown.SURFACE,),
     instead="or let the step say verify: none, and nobody is looked up first or read back",
-    erasing=Erasing(kinds=_KINDS, look=look, verify=verify, patience=lambda options: options.patience),
+    erasing=Erasing(
+        kinds=_KINDS,
+        look=look,
+        verify=verify,
+        patience=lambda options: options.patience,
+        contacts={"people": _listed},
+    ),
 )

@@ -45,6 +45,7 @@ from bulk.destinations.erasure import (
     ErasureOptions,
     beyond,
     given,
+    members,
     nobody,
     partly,
     tailored,
@@ -186,5 +187,9 @@ ERASE = Operation(
         patience=lambda options: options.patience,
         by_hand="Customerly's help says that its API does not delete contacts permanently: look the person "
         "up under Contacts in Customerly and delete whoever is shown there (Delete, in the profile's menu)",
+        contacts={
+            "users": members(user_id="user_id", email="email", crmhero_user_id=OWN),
+            "leads": members(email="email"),
+        },
     ),
 )

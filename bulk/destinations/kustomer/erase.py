@@ -28,6 +28,7 @@ from bulk.destinations.erasure import (
     STILL_PRESENT,
     UNREAD,
     given,
+    members,
     partly,
     taken,
     together,
@@ -142,7 +143,17 @@ def _count(customers: Sequence[Customer], terms: Terms) -> Generator[Request, An
     return total
 
 
-ERASING = Erasing(kinds=KINDS, look=look, verify=verify, patience=lambda options: options.patience)
+ERASING = Erasing(
+    kinds=KINDS,
+    look=look,
+    verify=verify,
+    patience=lambda options: options.patience,
+    contacts={
+        "customers": members(
+            id="id", externalId="externalId", email="email", phone="phone", emails="email", phones="phone"
+        )
+    },
+)
 
 
 def tailored(operation: Operation, options: EraseOptions) -> Operation:

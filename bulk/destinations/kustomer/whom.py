@@ -27,7 +27,7 @@ from bulk.destinations.kustomer.person import Person
 from bulk.destinations.kustomer.settings import EraseOptions
 from bulk.destinations.operation import Terms
 
-KINDS: Mapping[str, str] = {"id": "id", "externalId": "id", "email": "email", "phone": "phone"}
+KINDS: Mapping[str, str] = {"id": "kustomer_id", "externalId": "id", "email": "email", "phone": "phone"}
 """The identifiers a record may give, and what each is everywhere."""
 DIFFERENT = conflict("its identifiers belong to different customers; who is meant is for people to decide")
 OTHER_ID = conflict("the customer found has another id")
