@@ -13,7 +13,7 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board, Mask
-from bulk.ledger.columns import KEYS, TOLD, packed
+from bulk.ledger.columns import KEYS, as_told, packed
 from bulk.ledger.deliveries import Deliveries
 from bulk.ledger.entries import INSERT, Entry, coalesce, values
 from bulk.ledger.file import Hold, connect, transaction, translated
@@ -185,10 +185,10 @@ class Ledger:
             connection.execute("INSERT INTO keys VALUES (?,?,?,?)", (self.number, *ends, body))
 
     def write_told(self, step: int, frame: pl.DataFrame) -> None:
-        """Keep what the plan told single rows (columns of ``TOLD``, ascending rows)."""
+        """Keep what the plan told single rows (ROW, ascending, status, reason, message)."""
         if frame.is_empty():
             return
-        values = (self.number, step, frame[ROW][0], packed(frame.select(TOLD.names())))
+        values = (self.number, step, frame[ROW][0], packed(as_told(frame)))
         with self._transaction() as connection:
             connection.execute("INSERT INTO told VALUES (?,?,?,?)", values)
 

@@ -35,7 +35,7 @@ CREATE TABLE keys (
 );
 CREATE TABLE told (
   pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL,
-  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, status, reason, message
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, last, status, reason, message
 );
 CREATE INDEX told_by_step ON told (pass, step, first_row);
 CREATE TABLE entries (
