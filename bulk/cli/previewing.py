@@ -18,7 +18,8 @@ from bulk.job.environment import variable
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
-from bulk.ledger.deliveries import Known, as_known, newest
+from bulk.ledger.deliveries import as_known
+from bulk.ledger.known import Known, newest
 from bulk.plan.guards import plan_digest
 from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
 from bulk.runner.feed import feed

@@ -9,8 +9,8 @@ import polars as pl
 from bulk.conversation import KEY, ROW, Status
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
-from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
+from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Delivered, stable_hash
 from bulk.plan.reading import Reading, Sink, Standing, StepPlan
 from bulk.plan.suppression import standing
