@@ -85,6 +85,8 @@ class Operation:
         check: Says what is wrong with a step's options, given the names of its fields and its batch size,
             in sentences.
         surfaces: Further surfaces it cannot do without.
+        whom: What sort of person it creates, sets or removes, such as ``user``: operations of one sort that
+            name somebody alike mean the same person. Empty if it is about anything else.
         fact: Where the facts come from, and how sure they are.
     """
 
@@ -112,11 +114,22 @@ class Operation:
     tailor: Callable[["Operation", Any], "Operation"] | None = None
     check: Callable[[Any, Collection[str], int | None], Sequence[str]] = lambda _options, _fields, _size: ()
     surfaces: tuple[str, ...] = ()
+    whom: str = ""
 
     @property
     def needs_approval(self) -> bool:
         """Whether somebody must say yes before it begins."""
         return self.irreversible or self.approval
+
+    @property
+    def brings(self) -> bool:
+        """Whether it creates people, or sets what they are."""
+        return bool(self.whom) and self.effect is Effect.WRITES and not self.adds
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes people away, or out of what they receive."""
+        return bool(self.whom) and self.effect is not Effect.WRITES
 
     def field(self, name: str) -> Field | None:
         """Return the field of that name, if the operation has it."""
