@@ -35,10 +35,14 @@ def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offli
 
 def _say_plan(plan: Plan) -> None:
     source = plan.setup.source
-    typer.echo(f"source: {source.description}, {plan.rows:,} rows, {len(source.columns)} columns")
+    rows, left = plan.rows, sum(frame.height for frame in plan.left)
+    typer.echo(f"source: {source.description}, {rows - left:,} rows, {len(source.columns)} columns")
     if plan.compared:
-        typer.echo(f"sync: {plan.compared}")
-    unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in plan.setup.steps)))
+        typer.echo(f"sync: {plan.compared}{f'; {left:,} people have left the list' if left else ''}")
+    for warning in plan.warnings:
+        typer.echo(f"warning: {warning}")
+    reading = [step for step in plan.setup.steps if step.removes is None]
+    unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in reading)))
     if unused:
         typer.echo(f"columns no step uses: {', '.join(unused)}")
     for step, board, reasons in zip(plan.setup.steps, plan.boards, plan.reasons, strict=True):

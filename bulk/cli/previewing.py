@@ -3,8 +3,9 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ import typer
 from bulk.conversation import ROW, Batch, Request, Response, Wait
 from bulk.job import Job, load_job
 from bulk.job.environment import variable
+from bulk.job.model import IGNORE
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
 from bulk.ledger.deliveries import as_known
 from bulk.ledger.known import Known, newest
+from bulk.ledger.lookup import named_in
 from bulk.plan.guards import plan_digest
+from bulk.plan.reading import Reading
 from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
-from bulk.runner.feed import feed
+from bulk.runner.feed import Left, feed
 from bulk.runner.prepass import comparisons, read_source
 from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
@@ -72,6 +76,9 @@ class Plan:
     """By suppression list, whether any row stands in it."""
     compared: str = ""
     """With what the source was compared, if only changes are sent."""
+    left: Sequence[pl.DataFrame] = ()
+    """Those who left the list (ROW, KEY), behind the rows of the source."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def suppression(self) -> list[dict[str, Any]]:
@@ -97,11 +104,25 @@ def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
     secret = variable(LEDGER_SECRET, os.environ) if job.hashed_keys else None
     setup = prepare(job, source, {**os.environ, LEDGER_SECRET: secret or "not needed to plan"}, Options())
     told = Told(len(setup.steps))
-    known, compared = _known(setup, ledger or Path(f"{job.name}.ledger"), secret=bool(secret))
-    changes = comparisons(setup, lambda scope: known.get(scope, NOTHING), time.time())
-    reading = read_source(setup, told, None, told, changes)
+    path = ledger or Path(f"{job.name}.ledger")
+    known, compared = _known(setup, path, secret=bool(secret))
+    with_what = comparisons(
+        setup, lambda scope: known.get(scope, NOTHING), partial(named_in, path), time.time()
+    )
+    reading = read_source(setup, told, None, told, with_what)
     boards, met = told.boards(reading.rows), reading.met.tolist()
-    return Plan(setup, reading.rows, boards, reading.told, met, compared)
+    warnings = tuple(_warnings(job, reading))
+    return Plan(setup, reading.rows, boards, reading.told, met, compared, reading.left, warnings)
+
+
+def _warnings(job: Job, reading: Reading) -> Iterator[str]:
+    """Say what may do harm, and what keeps people from being removed."""
+    removed = job.sync.removed
+    if removed != IGNORE and job.guards.max_shrink is None:
+        yield f"without guards.max_shrink a list that was cut short means {removed} for everybody it lacks"
+    if reading.spared:
+        why = f"{reading.malformed:,} rows are malformed" if reading.malformed else "the list is empty"
+        yield f"{why}, so it is not certain who left it: {reading.spared:,} people are left alone"
 
 
 def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known], str]:
@@ -115,7 +136,7 @@ def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known
             {},
             f"{LEDGER_SECRET} is not set, so {ledger} cannot be compared with: everything counts as new",
         )
-    scopes = [step.scope for step in setup.steps]
+    scopes = [step.scope for step in setup.steps if step.removes is None]
     known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
     return known, f"compared with what {ledger} says was delivered"
 
@@ -134,7 +155,9 @@ def show(
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
+            "left": sum(frame.height for frame in plan.left),
             "compared": plan.compared,
+            "warnings": plan.warnings,
             "suppression": plan.suppression,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
@@ -180,7 +203,8 @@ def _request_count(plan: Plan, step: StepSetup, records: int, fields: frozenset[
 
 def _batches(plan: Plan, step: StepSetup) -> Iterator[Batch]:
     told = plan.boards[step.index].told
-    for batches in feed(plan.setup.source, step.encode, told, step.packer()):
+    rows = plan.setup.source if step.removes is None else Left(plan.left)
+    for batches in feed(rows, step.encode, told, step.packer()):
         yield from batches
 
 
@@ -288,7 +312,9 @@ def list_sentence(facts: Mapping[str, Any]) -> str:
 
 
 def _text(facts: dict[str, Any]) -> str:
-    lines = [f"{facts['rows']:,} rows", *filter(None, [facts["compared"]])]
+    left = f", of which {facts['left']:,} are people who have left the list" if facts["left"] else ""
+    lines = [f"{facts['rows']:,} rows{left}", *filter(None, [facts["compared"]])]
+    lines += [f"warning: {warning}" for warning in facts["warnings"]]
     for step in facts["steps"]:
         seconds = "rate found by trying" if step["seconds"] is None else f"about {step['seconds']:,} s"
         undone = f", {step['approval']}" if step["approval"] else ""

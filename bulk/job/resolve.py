@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,6 +14,7 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
+from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate, parse_rate
@@ -35,6 +37,9 @@ class Resolver:
         known = {name: place for name, place in places.items() if place is not None}
         steps = [self.step(index, given, file, places) for index, given in enumerate(file.steps)]
         self._names_differ(file.steps)
+        made = tuple(step for step in steps if step is not None)
+        if len(made) == len(steps):
+            made += removing_steps(file, made, known, partial(self.complain, ("sync", "removed")))
         if self.problems:
             return None
         return Job(
@@ -43,7 +48,7 @@ class Resolver:
             document=self.document,
             source=file.source,
             destinations=known,
-            steps=tuple(step for step in steps if step is not None),
+            steps=made,
             sync=file.sync,
             guards=file.guards,
             hashed_keys=file.ledger.keys == "hashed",

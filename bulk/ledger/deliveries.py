@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bulk.conversation import CONTENT, IDENTITY, ROW, Status, Verdict
+from bulk.conversation import CONTENT, GONE, IDENTITY, ROW, Status, Verdict
 from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import packed, unpacked
 from bulk.ledger.entries import INSERT, Entry, values
 from bulk.ledger.fates import fates, known_by_now
 from bulk.ledger.file import connect_reader, transaction, translated
 from bulk.ledger.folding import fold, intended
-from bulk.ledger.known import AT, DELIVERED, ROWS_A_FRAME, Known, latest, newest
+from bulk.ledger.known import AT, DELIVERED, ROWS_A_FRAME, Hashes, Known, latest, newest
 
 CONTENTS = pl.Schema({ROW: pl.UInt32, IDENTITY: pl.UInt64, CONTENT: pl.UInt64})
 MOST_FRAMES = 30
@@ -101,6 +101,14 @@ class Deliveries:
                 _add(self._connection, scope, latest(ended))
             self._connection.execute("DELETE FROM contents WHERE pass <= ?", (former,))
         return superseded
+
+    def lose(self, scopes: Iterable[str], identities: Hashes) -> None:
+        """Forget people whom nobody can name any more (ascending identities), lest they be looked for."""
+        size = identities.size
+        lost = Known(identities, np.full(size, GONE, np.uint64), np.zeros(size, np.uint32))
+        with transaction(self._connection, self._path):
+            for scope in scopes:
+                _add(self._connection, scope, lost)
 
     def forget(self) -> None:
         """Forget all: a pass begins that does not compare, after which nobody knows what a place holds."""

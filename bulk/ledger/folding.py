@@ -10,6 +10,7 @@ from bulk.conversation import LOST_REASONS, ROW, Status
 from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import LAST, REASON, STATUS, status_codes, told_rows, unpacked_told
 from bulk.ledger.file import translated
+from bulk.ledger.schema import REMOVED
 
 UNCHANGED = "unchanged"
 
@@ -54,10 +55,15 @@ def intended(connection: sqlite3.Connection, path: Path, number: int, step: int,
 
 
 def listed(connection: sqlite3.Connection, path: Path, number: int) -> int:
-    """Return how many records the largest step of a pass has: to be sent, or unchanged since they were."""
+    """Return how many records the largest step of a pass has: to be sent, or unchanged since they were.
+
+    Who left the list is no record of it.
+    """
     with translated(path):
         ((rows,),) = connection.execute("SELECT rows FROM passes WHERE pass = ?", (number,))
-        steps = connection.execute("SELECT step FROM steps WHERE pass = ?", (number,)).fetchall()
+        steps = connection.execute(
+            "SELECT step FROM steps WHERE pass = ? AND name NOT LIKE ?", (number, f"%{REMOVED}")
+        ).fetchall()
         found = [rows - _told_otherwise(connection, number, step) for (step,) in steps]
     return max(found, default=0)
 

@@ -13,11 +13,12 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board, Mask
-from bulk.ledger.columns import KEYS, as_told, packed
+from bulk.ledger.columns import KEYS, as_told, packed, unpacked
 from bulk.ledger.deliveries import Deliveries
 from bulk.ledger.entries import INSERT, Entry, coalesce, values
 from bulk.ledger.file import Hold, connect, transaction, translated
 from bulk.ledger.folding import fold, intended, listed
+from bulk.ledger.lookup import Hash, Hashes, named
 
 _INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
 _MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
@@ -153,6 +154,23 @@ class Ledger:
     def listed(self, number: int) -> int:
         """Return how many records the largest step of a pass has, those included that are unchanged."""
         return listed(self._connection, self.path, number)
+
+    def named(self, wanted: Hashes, hashed: Hash) -> pl.Series:
+        """Return the keys of identities (ascending) from passes before the current one, the newest first."""
+        return named(self._connection, self.path, wanted, hashed, before=self.number)
+
+    def keys_to_send(self, step: int) -> list[pl.DataFrame]:
+        """Return ROW and KEY of the rows that the plan lets a step send, in parts."""
+        told = self.boards[step].told
+        chunks = self._query(
+            "SELECT first_row, last_row FROM keys WHERE pass = ? ORDER BY first_row", self.number
+        )
+        wanted = [first for first, last in chunks if not told[first - 1 : last].all()]
+        bodies = [
+            self._query("SELECT body FROM keys WHERE pass = ? AND first_row = ?", self.number, first)
+            for first in wanted
+        ]
+        return [unpacked(body) for ((body,),) in bodies]
 
     def begin_pass(self, facts: PassFacts, now: float) -> None:
         """Begin a new pass; ``rows`` is unknown until ``end_reading``."""

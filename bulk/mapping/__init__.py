@@ -4,7 +4,7 @@ from bulk.mapping.compile import compile_step
 from bulk.mapping.expression import check_expression
 from bulk.mapping.identifiers import Identifier, fits, identifiers
 from bulk.mapping.problem import Problem
-from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of
+from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of, naming_field
 from bulk.mapping.step import StepMapping
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "dtype_of",
     "fits",
     "identifiers",
+    "naming_field",
 ]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,13 @@ Hash = Callable[[pl.Series], Hashes]
 _BYTES = 8
 _LONGEST_SECRET = 64
 """Bytes of secret that BLAKE2b takes."""
+
+
+class Comparison(Protocol):
+    """Compares the records of a step with what was delivered."""
+
+    def compare(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY, CONTENT and whether a record is UNCHANGED, for rows that may be sent."""
 
 
 @dataclass(frozen=True, slots=True)

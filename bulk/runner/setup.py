@@ -34,6 +34,19 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
+class Removes:
+    """What a step takes back from a place, as scopes.
+
+    Attributes:
+        brought: What the steps deliver to that brought the people whom it removes.
+        told: What all steps of its destination deliver to: nothing of it counts for somebody who was removed.
+    """
+
+    brought: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepSetup:
     """One step, ready to run."""
 
@@ -52,6 +65,8 @@ class StepSetup:
     """Names what it delivers to, in what the ledger knows to have arrived."""
     naming: Naming | None = None
     """What names people, to be looked for in suppression lists; None if the step holds nobody back."""
+    removes: Removes | None = None
+    """What it takes back, if its rows are not the source's but those who have left it."""
 
     @property
     def adds(self) -> bool:

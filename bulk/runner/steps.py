@@ -12,7 +12,7 @@ from bulk.errors import RefusedError, SourceError, StoppedError
 from bulk.ledger import Entry, Ledger
 from bulk.ledger.board import CODE, Mask, code_set
 from bulk.runner.committer import Committer, Work
-from bulk.runner.feed import Extent, feed
+from bulk.runner.feed import Extent, Left, Rows, feed
 from bulk.runner.lane import Lane
 from bulk.runner.memories import Memories
 from bulk.runner.people import People
@@ -137,7 +137,7 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self.setup.source, step.encode, told, step.packer(), self._extent)
+        chunks = feed(self._rows(step), step.encode, told, step.packer(), self._extent)
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
             while (batches := await upcoming) is not None:
@@ -149,6 +149,9 @@ class LaneSteps:
             raise StoppingError from None
         finally:
             upcoming.cancel()
+
+    def _rows(self, step: StepSetup) -> Rows:
+        return self.setup.source if step.removes is None else Left(self.ledger.keys_to_send(step.index))
 
     async def _after_canary(self, step: StepSetup, canary: list[Batch]) -> None:
         """Refuse to go on unless every canary record is settled well, and shown as it was sent."""

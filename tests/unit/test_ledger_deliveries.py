@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -130,6 +131,15 @@ def test_only_a_removal_that_is_certain_takes_somebody_away(
     assert known(ledger) == expected
     night(ledger, {2: 10})
     assert known(ledger) == expected
+
+
+def test_who_is_lost_is_not_there_any_more(ledger: Ledger) -> None:
+    night(ledger, {1: 10, 2: 10, 3: 10})
+    ledger.commit([entry(1, 3)])
+    night(ledger, {4: 10})
+    ledger.deliveries.lose([SCOPE], np.array([1, 3, 9], dtype=np.uint64))
+
+    assert known(ledger) == {2: (10, 1001)}
 
 
 def test_what_was_added_to_somebody_goes_with_them_and_what_came_later_stays(ledger: Ledger) -> None:
