@@ -32,6 +32,8 @@ RECORD = "__record__"
 """Column of records encoded as JSON (String)."""
 IDENTITY, CONTENT = "identity", "content"
 """Columns of 64-bit hashes (UInt64): of what a record is about, and of what it says."""
+NAMELESS, GONE = 0, 1
+"""In the place of CONTENT: the record has no key, so it names nobody; the person is to be removed."""
 IDENTIFIER = "__identifier__"
 """Begins the names of the columns that hold what names the people of a record: one for each field, and one
 of this name alone for the key."""

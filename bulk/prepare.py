@@ -6,21 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import polars as pl
+
+from bulk.conversation import KEY
 from bulk.destinations.operation import Terms
 from bulk.destinations.system import Credential, Place
 from bulk.errors import JobError, LedgerError
 from bulk.job import Job
 from bulk.job.environment import fill_text, variable
-from bulk.job.model import ColumnField, ExprField
 from bulk.job.resolved import Destination, Step
 from bulk.mapping import CompiledRules, Problem, Rules, compile_rules, compile_step
-from bulk.mapping.spec import Column, Expression
-from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, Sync, WaySetup
+from bulk.mapping.spec import Column
+from bulk.runner.setup import LaneSetup, Options, Removes, Setup, StepSetup, Sync, WaySetup
 from bulk.runner.way import Sender
 from bulk.source import Source, SourceOptions, open_source
 from bulk.suppression import suppressing
 from bulk.transport import Endpoint, Transport
 
+KEYS_ALONE = pl.Schema({KEY: pl.String()})
+"""The columns of rows that are people who have left the source."""
 LEDGER_SECRET = "BULK_LEDGER_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -81,7 +85,9 @@ def prepare(
     secrets = given_secrets(environ)
     if not secrets and not planning:
         _refuse_without_secret(job)
-    steps, lists = suppressing(job, _steps(job, source), secrets)
+    made = _steps(job, source)
+    steps, lists = suppressing(job, tuple(step for step in made if step.removes is None), secrets)
+    steps += tuple(step for step in made if step.removes is not None)  # never held back
     return Setup(
         name=job.name,
         digest=job.digest,
@@ -146,8 +152,8 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
         mapping = compile_step(
             step.fields,
             step.operation,
-            source.schema,
-            rules,
+            KEYS_ALONE if step.removes else source.schema,
+            _by_key() if step.removes else rules,
             where=step.where,
             nulls="send" if step.nulls == "send" else "omit",
             terms=_terms(job, step),
@@ -186,6 +192,25 @@ def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
         opted_out="include" if job.source.opted_out is None else step.opted_out,
         approval=step.approval,
         scope=job.scope(step),
+        removes=_removes(job, step),
+    )
+
+
+def _by_key() -> CompiledRules:
+    """Return the rules of rows that hold nothing but a key of the ledger."""
+    found = compile_rules(Rules(key=Column(KEY)), KEYS_ALONE)
+    if isinstance(found, list):
+        raise TypeError(found)
+    return found
+
+
+def _removes(job: Job, step: Step) -> Removes | None:
+    if not step.removes:
+        return None
+    told = [each for each in job.steps if each.destination == step.destination and not each.removes]
+    return Removes(
+        brought=tuple(job.scope(each) for each in told if each.index in step.removes),
+        told=tuple(job.scope(each) for each in told),
     )
 
 
@@ -194,13 +219,8 @@ def _terms(job: Job, step: Step) -> Terms:
 
 
 def _rules(job: Job) -> Rules:
-    given = job.source.key
-    key: Column | Expression | None = None
-    if isinstance(given, str):
-        key = Column(given)
-    elif isinstance(given, ColumnField | ExprField):
-        key = given.spec()
-    return Rules(key=key, where=job.source.where, opted_out=job.source.opted_out)
+    given = job.source
+    return Rules(key=given.key_spec, where=given.where, opted_out=given.opted_out)
 
 
 def _told(job: Job, found: object, below: tuple[str | int, ...]) -> Iterator[str]:

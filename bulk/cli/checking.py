@@ -47,12 +47,23 @@ def examine(
 
 def _say_plan(plan: Plan) -> None:
     source = plan.setup.source
-    typer.echo(f"source: {source.description}, {plan.rows:,} rows, {len(source.columns)} columns")
+    rows, left = plan.rows, sum(frame.height for frame in plan.left)
+    typer.echo(f"source: {source.description}, {rows - left:,} rows, {len(source.columns)} columns")
     if plan.compared:
-        typer.echo(f"sync: {plan.compared}")
-    unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in plan.setup.steps)))
+        typer.echo(f"sync: {plan.compared}{f'; {left:,} people have left the list' if left else ''}")
+    for warning in plan.warnings:
+        typer.echo(f"warning: {warning}")
+    reading = [step for step in plan.setup.steps if step.removes is None]
+    unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in reading)))
     if unused:
         typer.echo(f"columns no step uses: {', '.join(unused)}")
+    _say_steps(plan)
+    for kind, reason in (("suppression", SUPPRESSED), ("hold", ON_HOLD)):
+        for facts in plan.lists(reason):
+            typer.echo(list_sentence(kind, facts))
+
+
+def _say_steps(plan: Plan) -> None:
     for step, board, reasons in zip(plan.setup.steps, plan.boards, plan.reasons, strict=True):
         told = ", ".join(f"{rows:,} {status}: {reason}" for (status, reason), rows in sorted(reasons.items()))
         typer.echo(f"step {step.name}: {board.sendable:,} records to send{f'; {told}' if told else ''}")
@@ -60,9 +71,6 @@ def _say_plan(plan: Plan) -> None:
             typer.echo(f"step {step.name}: {step.operation.name} {step.approval}")
         if step.operation.warning:
             typer.echo(f"step {step.name}: {step.operation.warning}")
-    for kind, reason in (("suppression", SUPPRESSED), ("hold", ON_HOLD)):
-        for facts in plan.lists(reason):
-            typer.echo(list_sentence(kind, facts))
 
 
 async def _probe_all(job: Job) -> int:

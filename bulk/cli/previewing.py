@@ -3,8 +3,9 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,19 @@ import typer
 
 from bulk.conversation import ROW, Batch, Found, Request, Response, Wait
 from bulk.job import Job, load_job
+from bulk.job.model import IGNORE
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
-from bulk.ledger.deliveries import Known, as_known, newest
+from bulk.ledger.deliveries import as_known
 from bulk.ledger.file import read_fact
 from bulk.ledger.keys import called, key_secret_id
+from bulk.ledger.known import Known, newest
+from bulk.ledger.lookup import named_in
 from bulk.plan.guards import plan_digest
-from bulk.plan.reading import ON_HOLD, SUPPRESSED
+from bulk.plan.reading import ON_HOLD, SUPPRESSED, Reading
 from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
-from bulk.runner.feed import feed
+from bulk.runner.feed import Left, feed
 from bulk.runner.prepass import comparisons, met_lists, read_source
 from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
@@ -76,6 +80,9 @@ class Plan:
     """By the reason of lists, whether any row stands in each of them."""
     compared: str = ""
     """With what the source was compared, if only changes are sent."""
+    left: Sequence[pl.DataFrame] = ()
+    """Those who left the list (ROW, KEY), behind the rows of the source."""
+    warnings: tuple[str, ...] = ()
 
     def lists(self, reason: str) -> list[dict[str, Any]]:
         """Return what is told of each suppression list, or each hold."""
@@ -100,12 +107,26 @@ def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
     """
     setup = prepare(job, source, os.environ, Options(), planning=True)
     told = Told(len(setup.steps))
-    setup, known, compared = _known(setup, ledger or Path(f"{job.name}.ledger"))
-    changes = comparisons(setup, lambda scope: known.get(scope, NOTHING), time.time())
-    reading = read_source(setup, told, None, told, changes)
+    path = ledger or Path(f"{job.name}.ledger")
+    setup, known, compared = _known(setup, path)
+    with_what = comparisons(
+        setup, lambda scope: known.get(scope, NOTHING), partial(named_in, path), time.time()
+    )
+    reading = read_source(setup, told, None, told, with_what)
     boards = told.boards(reading.rows)
     met = {reason: met_lists(reading, setup, reason) for reason in setup.lists}
-    return Plan(setup, reading.rows, boards, reading.told, met, compared)
+    warnings = tuple(_warnings(job, reading))
+    return Plan(setup, reading.rows, boards, reading.told, met, compared, reading.left, warnings)
+
+
+def _warnings(job: Job, reading: Reading) -> Iterator[str]:
+    """Say what may do harm, and what keeps people from being removed."""
+    removed = job.sync.removed
+    if removed != IGNORE and job.guards.max_shrink is None:
+        yield f"without guards.max_shrink a list that was cut short means {removed} for everybody it lacks"
+    if reading.spared:
+        why = f"{reading.malformed:,} rows are malformed" if reading.malformed else "the list is empty"
+        yield f"{why}, so it is not certain who left it: {reading.spared:,} people are left alone"
 
 
 def _known(setup: Setup, ledger: Path) -> tuple[Setup, dict[str, Known], str]:
@@ -128,7 +149,7 @@ def _known(setup: Setup, ledger: Path) -> tuple[Setup, dict[str, Known], str]:
             told = f"{LEDGER_SECRET} {why}, so {ledger} cannot be compared with: everything counts as new"
             return setup, {}, told
         setup = replace(setup, secret=secret)
-    scopes = [step.scope for step in setup.steps]
+    scopes = [step.scope for step in setup.steps if step.removes is None]
     known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
     return setup, known, f"compared with what {ledger} says was delivered"
 
@@ -147,7 +168,9 @@ def show(
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
+            "left": sum(frame.height for frame in plan.left),
             "compared": plan.compared,
+            "warnings": plan.warnings,
             "suppression": plan.lists(SUPPRESSED),
             "holds": plan.lists(ON_HOLD),
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
@@ -194,7 +217,8 @@ def _request_count(plan: Plan, step: StepSetup, records: int, fields: frozenset[
 
 def _batches(plan: Plan, step: StepSetup) -> Iterator[Batch]:
     told = plan.boards[step.index].told
-    for batches in feed(plan.setup.source, step.encode, told, step.packer()):
+    rows = plan.setup.source if step.removes is None else Left(plan.left)
+    for batches in feed(rows, step.encode, told, step.packer()):
         yield from batches
 
 
@@ -304,7 +328,9 @@ def list_sentence(kind: str, facts: Mapping[str, Any]) -> str:
 
 
 def _text(facts: dict[str, Any]) -> str:
-    lines = [f"{facts['rows']:,} rows", *filter(None, [facts["compared"]])]
+    left = f", of which {facts['left']:,} are people who have left the list" if facts["left"] else ""
+    lines = [f"{facts['rows']:,} rows{left}", *filter(None, [facts["compared"]])]
+    lines += [f"warning: {warning}" for warning in facts["warnings"]]
     for step in facts["steps"]:
         seconds = "rate found by trying" if step["seconds"] is None else f"about {step['seconds']:,} s"
         undone = f", {step['approval']}" if step["approval"] else ""

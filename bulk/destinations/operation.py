@@ -145,6 +145,8 @@ class Operation:
         surfaces: Further surfaces it cannot do without.
         instead: What a step can say to do without them, in words.
         erasing: What it has beside that if it erases people.
+        whom: What sort of person it creates, sets or removes, such as ``user``: operations of one sort that
+            name somebody alike mean the same person. Empty if it is about anything else.
         fact: Where the facts come from, and how sure they are.
     """
 
@@ -174,11 +176,22 @@ class Operation:
     surfaces: tuple[str, ...] = ()
     instead: str = ""
     erasing: Erasing | None = None
+    whom: str = ""
 
     @property
     def needs_approval(self) -> bool:
         """Whether somebody must say yes before it begins."""
         return self.irreversible or self.approval
+
+    @property
+    def brings(self) -> bool:
+        """Whether it creates people, or sets what they are."""
+        return bool(self.whom) and self.effect is Effect.WRITES and not self.adds
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes people away, or out of what they receive."""
+        return bool(self.whom) and self.effect is not Effect.WRITES
 
     def field(self, name: str) -> Field | None:
         """Return the field of that name, if the operation has it."""

@@ -155,6 +155,14 @@ class Source(Part):
         return self
 
     @property
+    def key_spec(self) -> Column | Expression | None:
+        """What names a record, in the words of the mapping; None if the first step decides it."""
+        if self.key is None or isinstance(self.key, str):
+            return None if self.key is None else Column(self.key)
+        spec: Column | Expression = self.key.spec()
+        return spec
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The path or paths, as a tuple."""
         if self.path is None:
@@ -245,11 +253,17 @@ class Step(Part):
         return {name: field_spec(given) for name, given in self.fields.items()}
 
 
+IGNORE = "ignore"
+"""What `sync.removed` says to leave everybody alone."""
+
+
 class Sync(Part):
     """Whether every pass sends the whole source, or what has changed since it was delivered."""
 
     mode: Literal["all", "changes"] = "all"
-    removed: Literal["ignore"] = "ignore"
+    removed: str = Field(
+        default=IGNORE, description="ignore, or the operation for people who are no longer in the source."
+    )
     resend_after: Duration | None = None
 
     @model_validator(mode="after")
@@ -289,3 +303,7 @@ class JobFile(Part):
     ledger: Ledger = Ledger()
     suppression: list[Suppression] = Field(default=[])
     holds: list[Hold] = Field(default=[])
+
+    def keeps_hashed_keys(self, *, erasing: bool) -> bool:
+        """Tell whether the ledger keeps hashed keys: where people are erased, unless told otherwise."""
+        return self.ledger.keys == "hashed" or (self.ledger.keys is None and erasing)

@@ -1,7 +1,8 @@
 """A job file's names made real: systems, operations, settings, defaults."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -14,6 +15,7 @@ from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
 from bulk.job.mistakes import own_mistakes
+from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate, parse_rate
@@ -36,8 +38,12 @@ class Resolver:
         known = {name: place for name, place in places.items() if place is not None}
         steps = [self.step(index, given, file, places) for index, given in enumerate(file.steps)]
         self._names_differ(file.steps)
-        if any(step is not None and step.operation.erasing for step in steps):
+        erases = any(step is not None and step.operation.erasing for step in steps)
+        if erases:
             self._can_be_read_again(file.source)
+        made = tuple(step for step in steps if step is not None)
+        if len(made) == len(steps):
+            made += removing_steps(file, made, known, partial(self.complain, ("sync", "removed")))
         if self.problems:
             return None
         return Job(
@@ -46,10 +52,10 @@ class Resolver:
             document=self.document,
             source=file.source,
             destinations=known,
-            steps=tuple(step for step in steps if step is not None),
+            steps=made,
             sync=file.sync,
             guards=file.guards,
-            hashed_keys=_hashed(file, steps),
+            hashed_keys=file.keeps_hashed_keys(erasing=erases),
             suppression=tuple(file.suppression),
             holds=tuple(file.holds),
         )
@@ -273,9 +279,3 @@ def _batch_size(operation: Operation, asked: int | None) -> int:
 def _duplicates(operation: Operation, step: model.Step, source: model.Source) -> str:
     usual = "keep_all" if operation.adds or operation.erasing else "keep_last"
     return step.duplicates or source.duplicates or usual
-
-
-def _hashed(file: model.JobFile, steps: Sequence[Step | None]) -> bool:
-    """Tell whether the ledger keeps hashed keys: where people are erased it does, unless told otherwise."""
-    erases = any(step is not None and step.operation.erasing for step in steps)
-    return file.ledger.keys == "hashed" or (file.ledger.keys is None and erases)

@@ -17,6 +17,7 @@ from bulk.destinations.system import Credential, System
 from bulk.job import model
 from bulk.job.document import Document
 from bulk.job.lists import Hold, Suppression
+from bulk.job.naming import key_field, key_of
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
 from bulk.retry import RetryPolicy
@@ -66,7 +67,12 @@ class Destination:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
-    """One operation at one destination, with every default filled in."""
+    """One operation at one destination, with every default filled in.
+
+    Attributes:
+        removes: If its rows are not the source's but those who have left it, the numbers of the steps that
+            brought them; empty for a step that stands in the job file.
+    """
 
     index: int
     name: str
@@ -80,6 +86,7 @@ class Step:
     fields: Mapping[str, FieldSpec]
     options: Any = None
     resubscribe: bool = False
+    removes: tuple[int, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return what decides which bytes are sent, as JSON values."""
@@ -165,10 +172,12 @@ class Job:
         return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def scope(self, step: Step) -> str:
-        """Name what a step delivers to: one operation, as it is told, at one place."""
+        """Name what a step delivers to: one operation, as it is told, at one place, to people named alike."""
         place = self.destinations[step.destination]
         told = dataclasses.asdict(step.options) if step.options is not None else None
-        facts = [step.name, step.operation.name, told, place.system.name, place.identity]
+        first = self.steps[0]
+        key = key_field(key_of(self.source, first.fields, first.operation), step.fields, step.operation)
+        facts = [step.name, step.operation.name, told, place.system.name, place.identity, key]
         return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
     @property

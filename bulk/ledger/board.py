@@ -65,7 +65,7 @@ class Board:
         """How many rows the plan sends."""
         return int(self.told.size - np.count_nonzero(self.told))
 
-    def tell(self, rows: Rows, codes: npt.NDArray[np.uint8]) -> None:
+    def tell(self, rows: Rows | npt.NDArray[np.int64], codes: npt.NDArray[np.uint8]) -> None:
         """Note what the plan told single rows, as codes of statuses."""
         index = rows.astype(np.int64) - 1
         self._recount(self.codes[index], codes)

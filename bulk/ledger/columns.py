@@ -11,8 +11,9 @@ import polars as pl
 from bulk.conversation import KEY, ROW
 from bulk.ledger.board import CODE
 
-STATUS, REASON, MESSAGE = "status", "reason", "message"
-TOLD = pl.Schema({ROW: pl.UInt32, STATUS: pl.String, REASON: pl.String, MESSAGE: pl.String})
+LAST, STATUS, REASON, MESSAGE = "last", "status", "reason", "message"
+TOLD = pl.Schema({ROW: pl.UInt32, LAST: pl.UInt32, STATUS: pl.String, REASON: pl.String, MESSAGE: pl.String})
+"""What the plan told the rows from ROW to LAST."""
 KEYS = pl.Schema({ROW: pl.UInt32, KEY: pl.String})
 
 
@@ -41,6 +42,35 @@ def unpacked(body: bytes) -> pl.DataFrame:
     if zlib.crc32(memoryview(body)[_CHECK:]) != int.from_bytes(body[:_CHECK], "big"):
         raise DamagedError
     return pl.read_ipc(BytesIO(memoryview(body)[_CHECK:]))
+
+
+def as_told(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return what single rows were told (ROW ascending, status, reason, message), neighbours alike as one."""
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in (STATUS, REASON, MESSAGE))
+    goes_on = ((pl.col(ROW).diff() == 1) & same).fill_null(value=False)
+    lasts = frame.filter(~goes_on.shift(-1, fill_value=False))[ROW]
+    return frame.filter(~goes_on).with_columns(lasts.alias(LAST)).select(TOLD.names())
+
+
+def unpacked_told(body: bytes) -> pl.DataFrame:
+    """Return what a plan told rows (columns of ``TOLD``); the first version wrote every row for itself.
+
+    Raises:
+        DamagedError: It has changed since.
+    """
+    frame = unpacked(body)
+    if LAST in frame.columns:
+        return frame
+    return frame.with_columns(pl.col(ROW).alias(LAST)).select(TOLD.names())
+
+
+def told_rows(told: pl.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return every row that was told something, ascending, and beside it the place where that stands."""
+    firsts, lasts = (told[name].to_numpy().astype(np.int64) for name in (ROW, LAST))
+    lengths = lasts - firsts + 1
+    places = np.repeat(np.arange(told.height), lengths)
+    within = np.arange(places.size) - (np.cumsum(lengths) - lengths)[places]
+    return firsts[places] + within, places
 
 
 def status_codes(statuses: pl.Series) -> npt.NDArray[np.uint8]:

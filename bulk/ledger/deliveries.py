@@ -2,26 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from bulk.conversation import CONTENT, IDENTITY, ROW, Status, Verdict
+from bulk.conversation import CONTENT, GONE, IDENTITY, ROW, Status, Verdict
 from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import packed, unpacked
 from bulk.ledger.entries import INSERT, Entry, values
+from bulk.ledger.fates import fates, known_by_now
 from bulk.ledger.file import Writing, connect_reader, transaction, translated
 from bulk.ledger.folding import fold, intended
+from bulk.ledger.known import AT, DELIVERED, ROWS_A_FRAME, Hashes, Known, latest, newest
 
-AT = "at"
-DELIVERED = pl.Schema({IDENTITY: pl.UInt64, CONTENT: pl.UInt64, AT: pl.UInt32})
 CONTENTS = pl.Schema({ROW: pl.UInt32, IDENTITY: pl.UInt64, CONTENT: pl.UInt64})
-ROWS_A_FRAME = 1_000_000
 MOST_FRAMES = 30
 """Frames of one pass each that stand beside the whole before all are written as one again."""
 _LARGE = 4
@@ -35,28 +31,6 @@ _IN_FLIGHT = Verdict(
     "interrupted",
     error_message="the run ended after this was sent and before its answer; then another pass began",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What arrived, by ascending identity: twenty bytes each.
-
-    Attributes:
-        identities: Hashes of what the records are about.
-        contents: Hashes of what they say.
-        at: When they arrived, in unix seconds; 0 if what was sent last did not certainly arrive.
-    """
-
-    identities: npt.NDArray[np.uint64]
-    contents: npt.NDArray[np.uint64]
-    at: npt.NDArray[np.uint32]
-
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield it in parts (columns of ``DELIVERED``)."""
-        for start in range(0, self.identities.size, ROWS_A_FRAME):
-            part = slice(start, start + ROWS_A_FRAME)
-            columns = (self.identities[part], self.contents[part], self.at[part])
-            yield pl.DataFrame(dict(zip(DELIVERED.names(), columns, strict=True)), schema=DELIVERED)
 
 
 def as_known(path: Path, digest: str, fingerprint: str, scopes: Iterable[str]) -> dict[str, Known]:
@@ -123,9 +97,18 @@ class Deliveries:
                 "SELECT DISTINCT step, scope FROM contents WHERE pass = ?", (former,)
             )
             for step, scope in scopes.fetchall():
-                _add(self._connection, scope, newest(_arrived(self._connection, self._path, former, step)))
+                ended = _ended(self._connection, self._path, former, step, scope)
+                _add(self._connection, scope, latest(ended))
             self._connection.execute("DELETE FROM contents WHERE pass <= ?", (former,))
         return superseded
+
+    def lose(self, scopes: Iterable[str], identities: Hashes) -> None:
+        """Forget people whom nobody can name any more (ascending identities), lest they be looked for."""
+        size = identities.size
+        lost = Known(identities, np.full(size, GONE, np.uint64), np.zeros(size, np.uint32))
+        with transaction(self._connection, self._path):
+            for scope in scopes:
+                _add(self._connection, scope, lost)
 
     def forget(self) -> None:
         """Forget all: a pass begins that does not compare, after which nobody knows what a place holds."""
@@ -139,8 +122,8 @@ def known(connection: sqlite3.Connection, path: Path, scope: str, former: int | 
     steps = connection.execute(
         "SELECT DISTINCT step FROM contents WHERE pass = ? AND scope = ?", (former, scope)
     ).fetchall()
-    latest = [_arrived(connection, path, former, step) for (step,) in steps if former is not None]
-    return newest(chain(_frames(connection, scope), *latest))
+    ended = [_ended(connection, path, former, step, scope) for (step,) in steps if former is not None]
+    return newest(chain(_frames(connection, scope), *ended))
 
 
 def _frames(connection: sqlite3.Connection, scope: str) -> Iterator[pl.DataFrame]:
@@ -149,58 +132,22 @@ def _frames(connection: sqlite3.Connection, scope: str) -> Iterator[pl.DataFrame
         yield unpacked(body).with_columns(pl.col(IDENTITY).cum_sum())
 
 
-def newest(frames: Iterable[pl.DataFrame]) -> Known:
-    """Return the newest of each identity; a column at a time, because there may be millions."""
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in DELIVERED}
-    for frame in frames:
-        for name, found in columns.items():
-            found.append(frame[name].to_numpy())
-    identities = _joined(columns, IDENTITY)
-    if (identities[1:] > identities[:-1]).all():
-        return Known(identities, _joined(columns, CONTENT), _joined(columns, AT))
-    order = np.argsort(identities, kind="stable")
-    identities = identities[order]
-    last = np.append(identities[1:] != identities[:-1], True)
-    order = order[last]
-    return Known(identities[last], _joined(columns, CONTENT)[order], _joined(columns, AT)[order])
-
-
-def _joined(columns: dict[str, list[npt.NDArray[Any]]], name: str) -> npt.NDArray[Any]:
-    dtype = np.uint32 if name == AT else np.uint64
-    return np.concatenate([np.zeros(0, dtype), *columns.pop(name)])
-
-
-def _arrived(connection: sqlite3.Connection, path: Path, number: int, step: int) -> Iterator[pl.DataFrame]:
-    """Yield what became of the records that a step of a pass was to send (columns of ``DELIVERED``).
-
-    One that did not succeed may have arrived all the same, or in part: what is there is not known any more.
-    """
-    told, at = _outcomes(connection, path, number, step)
+def _ended(
+    connection: sqlite3.Connection, path: Path, number: int, step: int, scope: str
+) -> Iterator[pl.DataFrame]:
+    """Yield what is known, after a pass, of what a step was to send (columns of ``DELIVERED``)."""
+    board = _board(connection, path, number, step)
+    found, at = fates(connection, path, number, step, board)
     bodies = connection.execute(
-        "SELECT body FROM contents WHERE pass = ? AND step = ? ORDER BY rowid", (number, step)
+        "SELECT body FROM contents WHERE pass = ? AND step = ? AND scope = ? ORDER BY rowid",
+        (number, step, scope),
     )
     for (body,) in bodies:
         frame = unpacked(body)
         rows = frame[ROW].to_numpy().astype(np.int64) - 1
-        dated = frame.with_columns(pl.Series(AT, at[rows], dtype=pl.UInt32))
-        yield dated.filter(pl.Series(~told[rows])).select(DELIVERED.names())
-
-
-def _outcomes(
-    connection: sqlite3.Connection, path: Path, number: int, step: int
-) -> tuple[Mask, npt.NDArray[np.uint32]]:
-    """Return which rows of a step were told otherwise, and when each succeeded: 0 if it did not."""
-    board = _board(connection, path, number, step)
-    at = np.zeros(board.codes.size, dtype=np.uint32)
-    entries = connection.execute(
-        "SELECT first_row, last_row, finished_at FROM entries"
-        " WHERE pass = ? AND step = ? AND status = 'succeeded' ORDER BY seq",
-        (number, step),
-    )
-    for first, last, finished_at in entries:
-        at[first - 1 : last] = max(1, int(finished_at))
-    at[board.codes != CODE[Status.SUCCEEDED]] = 0
-    return board.told, at
+        contents, times = known_by_now(frame[CONTENT].to_numpy(), found[rows], at[rows])
+        settled = frame.with_columns(pl.Series(CONTENT, contents), pl.Series(AT, times))
+        yield settled.filter(pl.Series(~board.told[rows])).select(DELIVERED.names())
 
 
 def _board(connection: sqlite3.Connection, path: Path, number: int, step: int) -> Board:

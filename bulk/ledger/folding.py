@@ -8,8 +8,9 @@ import polars as pl
 
 from bulk.conversation import LOST_REASONS, ROW, Status
 from bulk.ledger.board import CODE, Board, Mask
-from bulk.ledger.columns import REASON, STATUS, status_codes, unpacked
+from bulk.ledger.columns import LAST, REASON, STATUS, status_codes, told_rows, unpacked_told
 from bulk.ledger.file import translated
+from bulk.ledger.schema import REMOVED
 
 UNCHANGED = "unchanged"
 
@@ -19,8 +20,9 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
     with translated(path):
         told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
         for (body,) in told:
-            frame = unpacked(body)
-            board.tell(frame[ROW].to_numpy(), status_codes(frame[STATUS]))
+            frame = unpacked_told(body)
+            rows, places = told_rows(frame)
+            board.tell(rows, status_codes(frame[STATUS])[places])
         entries = connection.execute(
             "SELECT first_row, last_row, status, reason, verification FROM entries"
             " WHERE pass = ? AND step = ? ORDER BY seq",
@@ -53,14 +55,20 @@ def intended(connection: sqlite3.Connection, path: Path, number: int, step: int,
 
 
 def listed(connection: sqlite3.Connection, path: Path, number: int) -> int:
-    """Return how many records the largest step of a pass has: to be sent, or unchanged since they were."""
+    """Return how many records the largest step of a pass has: to be sent, or unchanged since they were.
+
+    Who left the list is no record of it.
+    """
     with translated(path):
         ((rows,),) = connection.execute("SELECT rows FROM passes WHERE pass = ?", (number,))
-        steps = connection.execute("SELECT step FROM steps WHERE pass = ?", (number,)).fetchall()
+        steps = connection.execute(
+            "SELECT step FROM steps WHERE pass = ? AND name NOT LIKE ?", (number, f"%{REMOVED}")
+        ).fetchall()
         found = [rows - _told_otherwise(connection, number, step) for (step,) in steps]
     return max(found, default=0)
 
 
 def _told_otherwise(connection: sqlite3.Connection, number: int, step: int) -> int:
     bodies = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
-    return sum(unpacked(body).filter(pl.col(REASON) != UNCHANGED).height for (body,) in bodies)
+    otherwise = [unpacked_told(body).filter(pl.col(REASON) != UNCHANGED) for (body,) in bodies]
+    return sum(int((frame[LAST] - frame[ROW] + 1).sum()) for frame in otherwise)

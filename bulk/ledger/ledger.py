@@ -14,13 +14,14 @@ from bulk.conversation import ROW
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board, Mask
 from bulk.ledger.chain import Chain, Entropy
-from bulk.ledger.columns import KEYS, TOLD, packed
+from bulk.ledger.columns import KEYS, as_told, packed, unpacked
 from bulk.ledger.deliveries import Deliveries
 from bulk.ledger.entries import INSERT, Entry, coalesce, values
 from bulk.ledger.erasures import Erasures, Person
 from bulk.ledger.file import Hold, connect, transaction, translated
 from bulk.ledger.folding import fold, intended, listed
 from bulk.ledger.keys import called, key_secret_id, secret_id
+from bulk.ledger.lookup import Hash, Hashes, named
 from bulk.ledger.notes import Intent, Memory, PassFacts
 from bulk.ledger.purging import Purging
 from bulk.ledger.sealing import Seal
@@ -185,6 +186,23 @@ class Ledger:
         """Return how many records the largest step of a pass has, those included that are unchanged."""
         return listed(self._connection, self.path, number)
 
+    def named(self, wanted: Hashes, hashed: Hash) -> pl.Series:
+        """Return the keys of identities (ascending) from passes before the current one, the newest first."""
+        return named(self._connection, self.path, wanted, hashed, before=self.number)
+
+    def keys_to_send(self, step: int) -> list[pl.DataFrame]:
+        """Return ROW and KEY of the rows that the plan lets a step send, in parts."""
+        told = self.boards[step].told
+        chunks = self._query(
+            "SELECT first_row, last_row FROM keys WHERE pass = ? ORDER BY first_row", self.number
+        )
+        wanted = [first for first, last in chunks if not told[first - 1 : last].all()]
+        bodies = [
+            self._query("SELECT body FROM keys WHERE pass = ? AND first_row = ?", self.number, first)
+            for first in wanted
+        ]
+        return [unpacked(body) for ((body,),) in bodies]
+
     def begin_pass(self, facts: PassFacts, now: float) -> None:
         """Begin a new pass; ``rows`` is unknown until ``end_reading``."""
         with self._transaction() as connection:
@@ -218,10 +236,10 @@ class Ledger:
             connection.execute("INSERT INTO keys VALUES (?,?,?,?)", (self.number, *ends, body))
 
     def write_told(self, step: int, frame: pl.DataFrame) -> None:
-        """Keep what the plan told single rows (columns of ``TOLD``, ascending rows)."""
+        """Keep what the plan told single rows (ROW, ascending, status, reason, message)."""
         if frame.is_empty():
             return
-        values = (self.number, step, frame[ROW][0], packed(frame.select(TOLD.names())))
+        values = (self.number, step, frame[ROW][0], packed(as_told(frame)))
         with self._transaction() as connection:
             connection.execute("INSERT INTO told VALUES (?,?,?,?)", values)
 

@@ -13,9 +13,9 @@ import polars as pl
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW
 from bulk.ledger.board import Board
 from bulk.ledger.columns import packed, unpacked
-from bulk.ledger.deliveries import DELIVERED
 from bulk.ledger.file import Writing, transaction, translated
 from bulk.ledger.folding import fold
+from bulk.ledger.known import DELIVERED
 
 PURGED = "purged"
 """What stands in place of a message."""

@@ -13,7 +13,7 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.errors import LedgerError
 from bulk.ledger.chain import Checked, check
-from bulk.ledger.columns import TOLD, unpacked
+from bulk.ledger.columns import LAST, TOLD, told_rows, unpacked, unpacked_told
 from bulk.ledger.erasures import REQUESTS, SUBJECTS
 from bulk.ledger.file import connect_reader, translated
 
@@ -41,7 +41,7 @@ class StepRecord:
     Attributes:
         subjects: Who was to be erased (``SUBJECTS``).
         requests: What is noted of the requests (``REQUESTS``).
-        told: What rows were told that were not sent (``TOLD``).
+        told: What single rows were told that were not sent (ROW, status, reason, message).
         outcomes: What became of the others, oldest first (``OUTCOMES``).
     """
 
@@ -178,7 +178,7 @@ class Reader:
             operation,
             self._frames("subjects", SUBJECTS, (number, index), known),
             self._frames("requests", REQUESTS, (number, index), known),
-            self._frames("told", TOLD, (number, index), known),
+            _by_row(self._frames("told", TOLD, (number, index), known)),
             pl.DataFrame(outcomes, schema=OUTCOMES, orient="row"),
         )
 
@@ -188,8 +188,15 @@ class Reader:
             *step,
         )
         with translated(self.path):
-            frames = [unpacked(body) for seq, body in bodies if known(table, (seq,))]
+            read = unpacked_told if table == "told" else unpacked
+            frames = [read(body) for seq, body in bodies if known(table, (seq,))]
         return pl.concat([schema.to_frame(), *frames]).sort(ROW, maintain_order=True)
+
+
+def _by_row(told: pl.DataFrame) -> pl.DataFrame:
+    """Return what ranges of rows were told, row by row."""
+    rows, places = told_rows(told)
+    return told[places].drop(LAST).with_columns(pl.Series(ROW, rows, dtype=pl.UInt32))
 
 
 @contextmanager

@@ -8,6 +8,8 @@ not tell otherwise, so one entry covers a whole batch although rejected rows lie
 APPLICATION_ID = 0x62756C6B
 """``bulk`` in ASCII, in the file's header."""
 VERSION = 1
+REMOVED = ":removed"
+"""Ends the name of a step that removes who left the list; no name in a job holds a colon."""
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -35,7 +37,7 @@ CREATE TABLE keys (
 );
 CREATE TABLE told (
   pass INTEGER NOT NULL, step INTEGER NOT NULL, first_row INTEGER NOT NULL,
-  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, status, reason, message
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, last, status, reason, message
 );
 CREATE INDEX told_by_step ON told (pass, step, first_row);
 CREATE TABLE entries (

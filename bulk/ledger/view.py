@@ -15,7 +15,7 @@ import polars as pl
 from bulk.conversation import KEY, ROW, Status, Verification
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board
-from bulk.ledger.columns import KEYS, TOLD, unpacked
+from bulk.ledger.columns import KEYS, LAST, TOLD, told_rows, unpacked, unpacked_told
 from bulk.ledger.file import connect_reader, translated
 from bulk.ledger.folding import fold
 
@@ -82,7 +82,10 @@ class StepView:
         entries = self.entries[held.tolist()].select("status", "reason", "error_message")
         answered = entries.with_columns(pl.Series("rows", rows, dtype=pl.UInt32))
         told = self.told.select(
-            "status", "reason", pl.col("message").alias("error_message"), pl.lit(1, pl.UInt32).alias("rows")
+            "status",
+            "reason",
+            pl.col("message").alias("error_message"),
+            (pl.col(LAST) - pl.col(ROW) + 1).alias("rows"),
         )
         groups = ["status", "reason", "error_message"]
         together: pl.DataFrame = pl.concat([answered, told])
@@ -108,11 +111,10 @@ class StepView:
         rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
         pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
         indexed = self.entries.drop("first_row", "last_row").with_row_index("entry").cast({"entry": pl.Int32})
-        told = self.told.filter(pl.col(ROW).is_between(first_row, last_row)).rename(
-            {"message": "error_message"}
-        )
         lines = pointers.join(indexed, on="entry", how="left", maintain_order="left")
-        lines = lines.join(told, on=ROW, how="left", suffix="_told", maintain_order="left")
+        lines = lines.join(
+            self._told_each(first_row, last_row), on=ROW, how="left", suffix="_told", maintain_order="left"
+        )
         return lines.with_columns(
             pl.coalesce("status", "status_told", pl.lit(Status.PENDING.value)).alias("status"),
             pl.coalesce("reason", "reason_told", pl.lit("")).alias("reason"),
@@ -122,6 +124,15 @@ class StepView:
             pl.lit(self.destination).alias("destination"),
             pl.lit(self.operation).alias("operation"),
         )
+
+    def _told_each(self, first_row: int, last_row: int) -> pl.DataFrame:
+        """Return what a range of rows was told, one line each (ROW, status, reason, error_message)."""
+        within = self.told.filter((pl.col(ROW) <= last_row) & (pl.col(LAST) >= first_row)).with_columns(
+            pl.col(ROW).clip(lower_bound=first_row), pl.col(LAST).clip(upper_bound=last_row)
+        )
+        rows, places = told_rows(within)
+        each = within.select("status", "reason", pl.col("message").alias("error_message"))[places]
+        return each.with_columns(pl.Series(ROW, rows, dtype=pl.UInt32))
 
 
 class View:
@@ -220,7 +231,7 @@ class View:
     def _step(self, index: int, name: str, destination: str, operation: str) -> StepView:
         bodies = self._query("SELECT body FROM told WHERE pass = ? AND step = ?", self.number, index)
         with translated(self.path):
-            told = pl.concat([TOLD.to_frame(), *(unpacked(body) for (body,) in bodies)])
+            told = pl.concat([TOLD.to_frame(), *(unpacked_told(body) for (body,) in bodies)])
         lines = self._query(
             f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
             self.number,
@@ -233,8 +244,11 @@ class View:
         winner = np.full(self.rows or 0, _PENDING, dtype=np.int32)
         if self.rows is None:
             return winner
-        winner[told[ROW].to_numpy().astype(np.int64) - 1] = _TOLD
-        sent = winner != _TOLD
+        edges = np.zeros(winner.size + 1, dtype=np.int8)
+        edges[told[ROW].to_numpy().astype(np.int64) - 1] += 1
+        edges[told[LAST].to_numpy().astype(np.int64)] -= 1
+        sent = np.cumsum(edges[:-1], dtype=np.int8) == 0
+        winner[~sent] = _TOLD
         for index, (first, last) in enumerate(entries.select("first_row", "last_row").iter_rows()):
             segment = winner[first - 1 : last]
             segment[sent[first - 1 : last]] = index

@@ -4,7 +4,7 @@ from bulk.mapping.compile import compile_step
 from bulk.mapping.expression import check_expression
 from bulk.mapping.identifiers import Identifier, fits, identifiers, names_people
 from bulk.mapping.problem import Problem
-from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of
+from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of, naming_field
 from bulk.mapping.step import StepMapping
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "fits",
     "identifiers",
     "names_people",
+    "naming_field",
 ]

@@ -140,7 +140,7 @@ def _default_key(first: tuple[Fields, Operation] | None, schema: pl.Schema) -> K
     if first is None:
         return None
     fields, operation = first
-    name = _naming_field(fields, operation)
+    name = naming_field(fields, operation)
     if name is None:
         return None
     kind = _kinds(operation).get(name)
@@ -157,7 +157,8 @@ def _kinds(operation: Operation) -> dict[str, Kind]:
     return {field.name: field.kind for field in operation.fields} or {_ADDRESS: Kind.EMAIL}
 
 
-def _naming_field(fields: Fields, operation: Operation) -> str | None:
+def naming_field(fields: Fields, operation: Operation) -> str | None:
+    """Return the field that names a step's records by default (e-mail, phone, id); None if it maps none."""
     read = [name for name, spec in fields.items() if isinstance(spec, (Column, Expression))]
     kinds = _kinds(operation)
     emails = tuple(name for name in read if kinds.get(name) is Kind.EMAIL)

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import xxhash
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, RECORD, ROW
+from bulk.conversation import CONTENT, IDENTITY, KEY, NAMELESS, RECORD, ROW
 
 UNCHANGED = "unchanged"
 Hashes = npt.NDArray[np.uint64]
@@ -20,13 +21,20 @@ _LONGEST_SECRET = 64
 """Bytes of secret that BLAKE2b takes."""
 
 
+class Comparison(Protocol):
+    """Compares the records of a step with what was delivered."""
+
+    def compare(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY, CONTENT and whether a record is UNCHANGED, for rows that may be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """What is known to have arrived in one step, by ascending identity.
 
     Attributes:
         identities: Hashes of keys, or of key and object.
-        contents: Hashes of the records.
+        contents: Hashes of the records; where a step adds to people, of their keys.
         at: When, in unix seconds; 0 if what was sent last did not certainly arrive.
     """
 
@@ -56,21 +64,23 @@ class Changes:
     def compare(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ROW, IDENTITY, CONTENT and whether a record is UNCHANGED, for rows that may be sent."""
         records = self.contents(frame)
-        with_object = pl.lit(self.adds) | pl.col(KEY).is_null()
+        nameless = records[KEY].is_null()
+        with_object = nameless | self.adds
         both = pl.concat_str(pl.col(KEY).fill_null(""), pl.lit("\x00"), RECORD)
         identities = self.hashed(records.select(pl.when(with_object).then(both).otherwise(KEY)).to_series())
-        nothing = np.zeros(identities.size, dtype=np.uint64)
-        contents = nothing if self.adds else self.hashed(records[RECORD])
+        # An addition is told by its identity; its content says who loses it by being removed.
+        contents = self.hashed(records[KEY].fill_null("") if self.adds else records[RECORD])
+        contents[nameless.to_numpy()] = NAMELESS
         return pl.DataFrame(
             {
                 ROW: frame[ROW],
                 IDENTITY: identities,
                 CONTENT: contents,
-                UNCHANGED: self._unchanged(identities, contents),
+                UNCHANGED: self._unchanged(identities, contents, with_object.to_numpy()),
             }
         )
 
-    def _unchanged(self, identities: Hashes, contents: Hashes) -> Mask:
+    def _unchanged(self, identities: Hashes, contents: Hashes, with_object: Mask) -> Mask:
         unchanged = np.zeros(identities.size, dtype=np.bool_)
         known = self.delivered
         if not known.identities.size:
@@ -78,7 +88,8 @@ class Changes:
         order = np.argsort(identities)  # neighbours lie close together, which is several times as fast
         wanted = identities[order]
         place = np.minimum(np.searchsorted(known.identities, wanted), known.identities.size - 1)
-        same = (known.identities[place] == wanted) & (known.contents[place] == contents[order])
+        alike = with_object[order] | (known.contents[place] == contents[order])
+        same = (known.identities[place] == wanted) & alike
         unchanged[order] = same & (known.at[place] > self.since)
         return unchanged
 

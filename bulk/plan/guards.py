@@ -23,7 +23,11 @@ class Limits:
 
 
 def refusals(
-    limits: Limits, records: Sequence[int], listed: int | None = None, before: int | None = None
+    limits: Limits,
+    records: Sequence[int],
+    listed: int | None = None,
+    before: int | None = None,
+    removals: Sequence[tuple[int, int]] = (),
 ) -> list[tuple[str, str]]:
     """Return the guards that refuse the plan, each with its figures.
 
@@ -32,6 +36,8 @@ def refusals(
         records: How many records each step sends.
         listed: How many it has in its largest step, those included that are unchanged; by default as many.
         before: How many the list of the last pass had, if there is one to compare with.
+        removals: How many people each removing step removes, and of how many: a list that is as long as ever
+            may name others.
     """
     most = max(records, default=0)
     listed = most if listed is None else listed
@@ -52,6 +58,11 @@ def refusals(
             f"{listed:,} records are {1 - listed / before:.1%} fewer than the {before:,} of the last pass"
         )
         found.append(("max_shrink", f"{figures}, at most {limits.max_shrink:.1%} are allowed"))
+    for removed, known in removals:
+        if limits.max_shrink is not None and removed > round(limits.max_shrink * known, 6):
+            figures = f"{removed:,} of the {known:,} people who were delivered would be removed"
+            share = f"{removed / known:.1%}, at most {limits.max_shrink:.1%} are allowed"
+            found.append(("max_shrink", f"{figures}: {share}"))
     return found
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status
-from bulk.plan.changes import UNCHANGED, Changes
+from bulk.plan.changes import UNCHANGED, Comparison
 from bulk.plan.keys import key_hashes
+from bulk.plan.removal import Leaving, not_concerned
 
 OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
 SUPPRESSED, ON_HOLD = "suppressed", "on_hold"
@@ -40,15 +41,17 @@ class StepPlan:
         changes: Tells which records are as they were delivered before; None if all are sent.
         heeds: The reason of the lists whose people it is held back from; empty if there are none.
         erases: Whether it is written down who it was asked to erase.
+        removes: Whether its rows are those who left the source; to all others those are told as filtered.
     """
 
     destination: str
     judge: Judge
     duplicates: str
     opted_out: str
-    changes: Changes | None = None
+    changes: Comparison | None = None
     heeds: str = ""
     erases: bool = False
+    removes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,20 @@ class Reading:
     bytes a step.
 
     Attributes:
-        rows: Rows read so far.
+        rows: Rows read so far; in the end those who left are rows behind those of the source.
+        malformed: How many of them are malformed.
+        left: Those who left (ROW, KEY).
+        spared: How many left whom nobody removes, because it is not certain that the list does not name them.
         told: By step, how many rows were told what.
     """
 
-    def __init__(self, steps: Sequence[StepPlan], sink: Sink, watches: Sequence[Watch] = ()) -> None:
+    def __init__(
+        self,
+        steps: Sequence[StepPlan],
+        sink: Sink,
+        watches: Sequence[Watch] = (),
+        leaving: Leaving | None = None,
+    ) -> None:
         self._steps = steps
         self._sink = sink
         self._needs_keys = any(step.duplicates != "keep_all" or step.opted_out != "include" for step in steps)
@@ -129,27 +141,51 @@ class Reading:
         self._rejected: list[list[Mask]] = [[] for _ in steps]
         self._unchanged: list[list[Mask]] = [[] for _ in steps]
         self._watching = [_Watching(one, np.zeros(len(one.said), dtype=np.bool_)) for one in watches]
+        self._leaving = leaving
         self.rows = 0
+        self.malformed = 0
+        self.left: list[pl.DataFrame] = []
+        self.spared = 0
         self.told: list[dict[tuple[str, str], int]] = [{} for _ in steps]
 
     def take(self, frame: pl.DataFrame, malformed: pl.DataFrame) -> None:
         """Judge one chunk: its good rows, and its malformed ones (ROW, line, reason, message)."""
         if frame.is_empty() and malformed.is_empty():
             return
+        keys = self._take(frame, malformed, left=False)
+        self.malformed += malformed.height
+        if self._leaving is not None:
+            self._leaving.see(keys)
+
+    def _take_left(self, leaving: Leaving) -> None:
+        """Put those who left behind the source's rows, unless some of these do not say whom they name."""
+        if self.malformed or not self.rows:
+            self.spared = leaving.left.size
+            return
+        for frame in leaving.rows(self.rows):
+            self.left.append(frame)
+            self._take(frame, pl.DataFrame(), left=True)
+
+    def _take(self, frame: pl.DataFrame, malformed: pl.DataFrame, *, left: bool) -> pl.Series:
+        """Judge rows of the source, or those who left; return their keys."""
         self.rows += frame.height + malformed.height
-        held = {one.watch.reason: one.look(frame) for one in self._watching if frame.height}
+        looking = self._watching if frame.height and not left else ()
+        held = {one.watch.reason: one.look(frame) for one in looking}
+        keys = pl.Series()
         for index, step in enumerate(self._steps):
-            own = step.judge.judge(frame)
+            own = step.judge.judge(frame) if step.removes is left else not_concerned(frame, left=left)
             judged = _with_malformed(own, malformed)
             if index == 0:
+                keys = judged[KEY]
                 self._take_keys(judged)
             self._take_step(index, judged)
             good = own[REASON].is_null()
             if step.changes is not None:
                 self._compare(index, step.changes, frame.filter(good))
-            if step.erases and frame.height:
+            if step.erases and frame.height and not left:
                 on_hold = held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_))
                 self._sink.write_asked(index, frame.filter(good), on_hold[good.to_numpy()])
+        return keys
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
         self._sink.write_keys(judged.select(ROW, KEY))
@@ -166,7 +202,7 @@ class Reading:
         self._alive[index].append(judged[REASON].is_null().to_numpy())
         self._rejected[index].append(judged.select((~filtered).fill_null(value=False)).to_series().to_numpy())
 
-    def _compare(self, index: int, changes: Changes, frame: pl.DataFrame) -> None:
+    def _compare(self, index: int, changes: Comparison, frame: pl.DataFrame) -> None:
         """Mark what is as it was delivered before, and keep the hashes of the rest."""
         alive = self._alive[index][-1]
         unchanged = np.zeros_like(alive)
@@ -189,6 +225,8 @@ class Reading:
 
     def finish(self) -> None:
         """Tell what comes after what a row says itself: suppressed, duplicate, unchanged, an earlier step."""
+        if self._leaving is not None:
+            self._take_left(self._leaving)
         alive = [_joined(masks, self.rows) for masks in self._alive]
         rejected = [_joined(masks, self.rows) for masks in self._rejected]
         unchanged = [_joined(masks, self.rows) for masks in self._unchanged]

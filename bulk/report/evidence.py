@@ -108,7 +108,8 @@ def _by_row(step: StepRecord, rows: int) -> _Step:
         holds[first - 1 : last] = index
         if verification == Verification.PENDING:
             accepted[first - 1 : last] = finished_at
-    told = {row: (status, reason, said) for row, status, reason, said in step.told.iter_rows()}
+    asked = step.told.filter(pl.col(ROW).is_in(step.subjects[ROW].unique().implode()))
+    told = {row: (status, reason, said) for row, status, reason, said in asked.iter_rows()}
     noted = {row: (reference, received, due) for row, reference, received, due in step.requests.iter_rows()}
     given, found = _hashes(step.subjects, found=False), _hashes(step.subjects, found=True)
     return _Step(step, holds, accepted, told, given, found, noted)
@@ -179,7 +180,8 @@ def _holds(one: PassRecord) -> Iterator[Json]:
     """Yield the rows of a pass that stand in a list of holds, told before sending or found out then."""
     for step in one.steps:
         noted = {row: reference for row, reference, _, _ in step.requests.iter_rows()}
-        told = [(row, said) for row, _, reason, said in step.told.iter_rows() if reason == "on_hold"]
+        held = step.told.filter(pl.col("reason") == "on_hold")
+        told = [(row, said) for row, _, _, said in held.iter_rows()]
         found = step.outcomes.filter(pl.col("reason") == "on_hold").select("first_row", "error_message")
         for row, said in sorted({*told, *found.iter_rows()}):
             yield {

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from bulk.conversation import ROW, Status
+from bulk.ledger.columns import told_rows
 from bulk.ledger.view import StepView, View
 
 LATE = 10.0
@@ -100,7 +101,7 @@ def examples(step: StepView) -> list[dict[str, Any]]:
 
 def _first_rows(step: StepView, status: str, reason: str) -> list[int]:
     alike = (pl.col("status") == status) & (pl.col("reason") == reason)
-    told = step.told.filter(alike)[ROW].sort().head(MOST_EXAMPLES).to_list()
+    told = told_rows(step.told.filter(alike).sort(ROW).head(MOST_EXAMPLES))[0][:MOST_EXAMPLES].tolist()
     entries = step.entries.with_row_index("index").filter(alike)["index"].to_numpy()
     sent = np.flatnonzero(np.isin(step.winner, entries))[:MOST_EXAMPLES] + 1
     return sorted([*told, *sent.tolist()])[:MOST_EXAMPLES]

@@ -1,6 +1,6 @@
 """A step's batches, read from the source a chunk at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,32 @@ from bulk.conversation import ROW, Batch
 from bulk.errors import SourceError
 from bulk.ledger.board import Mask
 from bulk.plan.packing import Packer
-from bulk.source import Source
+from bulk.source import Chunk
+
+
+class Rows(Protocol):
+    """Rows, numbered and in order; the same ones however often they are read."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield them in chunks."""
+
+    def changed(self) -> bool:
+        """Tell whether they are no longer what they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Rows of people who have left the source: their keys alone."""
+
+    frames: Sequence[pl.DataFrame]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield them in chunks."""
+        return (Chunk(frame, frame.clear()) for frame in self.frames)
+
+    def changed(self) -> bool:
+        """They stand in the ledger and stay what they are."""
+        return False
 
 
 class Encode(Protocol):
@@ -20,7 +45,7 @@ class Encode(Protocol):
         """Return ROW, KEY, RECORD and the fields the operation keeps."""
 
 
-def check_unchanged(source: Source) -> None:
+def check_unchanged(source: Rows) -> None:
     """Refuse rows that were read after the source had changed."""
     if source.changed():
         raise SourceError(
@@ -46,7 +71,7 @@ EVERYTHING = Extent()
 
 
 def feed(
-    source: Source, encode: Encode, told: Mask, packer: Packer, extent: Extent = EVERYTHING
+    source: Rows, encode: Encode, told: Mask, packer: Packer, extent: Extent = EVERYTHING
 ) -> Iterator[list[Batch]]:
     """Yield the batches of each chunk: every row that was not told otherwise, in source order.
 

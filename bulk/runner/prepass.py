@@ -1,19 +1,21 @@
 """Decides which pass of the ledger a run works on, and reads the source for a new one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial, reduce
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
-from bulk.conversation import KEY, ROW
+from bulk.conversation import KEY, NAMELESS, ROW
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
-from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
-from bulk.plan.changes import Changes, Delivered, stable_hash
+from bulk.ledger.known import Known
+from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
 from bulk.plan.reading import Index, Mask, Reading, Sink, StepPlan, Watch
+from bulk.plan.removal import Leaving, Removal
 from bulk.plan.subjects import given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
 from bulk.runner.feed import check_unchanged
@@ -35,7 +37,7 @@ class LedgerSink:
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger = ledger
         self._hash = hasher(setup.key_secret)
-        self._scopes = [step.scope for step in setup.steps]
+        self._scopes = [(step.scope,) if step.removes is None else step.removes.told for step in setup.steps]
         self._steps = setup.steps
         self._naming = naming(setup.secret or b"")
 
@@ -48,8 +50,9 @@ class LedgerSink:
         self._ledger.write_told(step, frame)
 
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
-        """Keep the hashes of records that a step may send."""
-        self._ledger.deliveries.write(self._ledger.number, step, self._scopes[step], frame)
+        """Keep the hashes of records that a step may send; a removal takes back what all steps there told."""
+        for scope in self._scopes[step]:
+            self._ledger.deliveries.write(self._ledger.number, step, scope, frame)
 
     def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
         """Keep whom a step was asked to erase, as keyed hashes, and what is noted of the requests."""
@@ -62,21 +65,78 @@ class LedgerSink:
         self._ledger.erasures.write(self._ledger.number, step, people, requests(records))
 
 
-def comparisons(setup: Setup, known: Callable[[str], Known], now: float) -> dict[int, Changes]:
-    """Return what compares each step's records with what arrived: none if every pass sends everything.
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """What the source is compared with: nothing if every pass sends everything.
 
-    ``known`` returns what arrived in a scope.
+    Attributes:
+        changes: What compares a step's records with what arrived, by the number of the step.
+        leaving: Finds who has left, if that matters.
+    """
+
+    changes: Mapping[int, Comparison] = field(default_factory=dict)
+    leaving: Leaving | None = None
+
+    def plan(self, step: StepSetup) -> StepPlan:
+        """Return what the plan needs to know of a step."""
+        removal = None if self.leaving is None else self.leaving.removals.get(step.index)
+        return StepPlan(
+            step.destination,
+            removal or step.mapping,
+            step.duplicates,
+            step.opted_out,
+            removal or self.changes.get(step.index),
+            heeds=step.heeds,
+            erases=step.operation.erasing is not None,
+            removes=removal is not None,
+        )
+
+    @property
+    def removals(self) -> dict[int, int]:
+        """How many people may be at the place of each step that removes, by its number."""
+        removals = {} if self.leaving is None else self.leaving.removals
+        return {index: removal.people.size for index, removal in removals.items()}
+
+
+def comparisons(
+    setup: Setup, known: Callable[[str], Known], named: Callable[[Hashes, Hash], pl.Series], now: float
+) -> Comparisons:
+    """Return what the source is compared with.
+
+    Args:
+        setup: The job.
+        known: Returns what arrived in a scope.
+        named: Returns the keys of identities, as they are hashed.
+        now: In unix seconds.
     """
     if setup.sync is None:
-        return {}
+        return Comparisons()
     since, hashed = setup.sync.since(now), stable_hash(setup.key_secret)
+    steps = [step for step in setup.steps if step.removes is None]
+    found = {step.scope: known(step.scope) for step in steps}
 
     def compared(step: StepSetup) -> Changes:
-        found = known(step.scope)
-        delivered = Delivered(found.identities, found.contents, found.at)
+        arrived = found[step.scope]
+        delivered = Delivered(arrived.identities, arrived.contents, arrived.at)
         return Changes(step.mapping.contents, hashed, delivered, since=since, adds=step.adds)
 
-    return {step.index: compared(step) for step in setup.steps}
+    removals = {
+        step.index: Removal(step.mapping, hashed, _people(found[scope] for scope in step.removes.brought))
+        for step in setup.steps
+        if step.removes is not None
+    }
+    leaving = Leaving(removals, hashed, lambda wanted: named(wanted, hashed)) if removals else None
+    return Comparisons({step.index: compared(step) for step in steps}, leaving)
+
+
+def _people(arrived: Iterable[Known]) -> Hashes:
+    """Return the identities of all who may be there, ascending; records without a key are nobody."""
+
+    def named(known: Known) -> Hashes:
+        somebody = known.contents != NAMELESS
+        return known.identities if somebody.all() else known.identities[somebody]
+
+    return reduce(np.union1d, map(named, arrived))
 
 
 def read_source(
@@ -84,7 +144,7 @@ def read_source(
     sink: Sink,
     stop: Stop | None,
     progress: Progress,
-    changes: Mapping[int, Changes] = MappingProxyType({}),
+    compared: Comparisons | None = None,
 ) -> Reading:
     """Read the whole source once and tell every step which rows it will not send.
 
@@ -93,25 +153,15 @@ def read_source(
         sink: Takes what is found.
         stop: Ends the reading early.
         progress: Is told how far it has come.
-        changes: What compares the records of a step, by its number, with what arrived.
+        compared: What it is compared with; by default nothing.
 
     Raises:
         StoppingError: The stop was requested on the way.
         SourceError: The source cannot be read, or holds too many rows.
     """
-    plans = [
-        StepPlan(
-            step.destination,
-            step.mapping,
-            step.duplicates,
-            step.opted_out,
-            changes.get(step.index),
-            heeds=step.heeds,
-            erases=step.operation.erasing is not None,
-        )
-        for step in setup.steps
-    ]
-    reading = Reading(plans, sink, list(_watches(setup)))
+    compared = compared or Comparisons()
+    plans = [compared.plan(step) for step in setup.steps]
+    reading = Reading(plans, sink, list(_watches(setup)), compared.leaving)
     for chunk in setup.source.chunks():
         if stop is not None and stop.requested:
             raise StoppingError

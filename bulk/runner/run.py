@@ -9,11 +9,12 @@ from bulk.conversation import Status
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Ledger
 from bulk.plan.guards import Limits, plan_digest, refusals
+from bulk.plan.reading import Reading
 from bulk.runner.committer import Committer, Work
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
-from bulk.runner.prepass import LedgerSink, choose_pass, comparisons, read_source, unmet
+from bulk.runner.prepass import Comparisons, LedgerSink, choose_pass, comparisons, read_source, unmet
 from bulk.runner.setup import LaneSetup, Options, Setup
 from bulk.runner.steps import LaneSteps
 from bulk.runner.stop import Stop, StoppingError
@@ -56,6 +57,7 @@ class Run:
         self._note = note
         self._stop = Stop()
         self._abort = asyncio.Event()
+        self._compared = Comparisons()
         self._suppressing = {
             reason: Suppressing(given, source_work, world.sleep, note)
             for reason, given in setup.lists.items()
@@ -115,10 +117,11 @@ class Run:
         self._note("reading", source=self.setup.source.description)
         sink = LedgerSink(self.ledger, self.setup)
         known = partial(self.ledger.deliveries.known, former=self.ledger.former)
-        changes = await self._ledger_work(lambda: comparisons(self.setup, known, self._world.unix()))
+        named, now = self.ledger.named, self._world.unix()
+        self._compared = await self._ledger_work(lambda: comparisons(self.setup, known, named, now))
         try:
             reading = await self._source_work(
-                lambda: read_source(self.setup, sink, self._stop, self, changes)
+                lambda: read_source(self.setup, sink, self._stop, self, self._compared)
             )
         except StoppingError:
             return True
@@ -127,7 +130,18 @@ class Run:
             lists.told = True
         for name in unmet(reading, self.setup):
             self._note("list_matches_nothing", list=name)
+        self._tell_left(reading)
         return True
+
+    def _tell_left(self, reading: Reading) -> None:
+        """Note who has left the list, if that matters."""
+        leaving = self._compared.leaving
+        if reading.left:
+            self._note("left_the_list", people=sum(frame.height for frame in reading.left))
+        if reading.spared:
+            self._note("nobody_removed", people=reading.spared, malformed_rows=reading.malformed)
+        if leaving is not None and leaving.unnamed.size:
+            self._note("left_without_a_key", people=leaving.unnamed.size)
 
     def _planned(self) -> Planned:
         boards = self.ledger.boards
@@ -154,7 +168,9 @@ class Run:
         try:
             limits = Limits(options.max_records, options.min_records, options.max_shrink)
             listed, before = await self._ledger_work(partial(self._listed, limits, fresh=fresh))
-            found = refusals(limits, [step.records for step in planned.steps], listed, before)
+            records = [step.records for step in planned.steps]
+            removals = [(records[index], people) for index, people in self._compared.removals.items()]
+            found = refusals(limits, records, listed, before, removals)
             _refuse_unless_overridden(found, options.overrides)
             options.facts["approval"] = await self._people.approve(planned)
         except RefusedError:
@@ -181,6 +197,13 @@ class Run:
             rows = await self._ledger_work(partial(deliveries.take_over, former, self._world.unix()))
             if rows:
                 self._note("superseded", rows=rows)
+            await self._ledger_work(self._lose_unnamed)
+
+    def _lose_unnamed(self) -> None:
+        leaving = self._compared.leaving
+        if leaving is not None and leaving.unnamed.size:
+            scopes = [scope for step in self.setup.steps if step.removes for scope in step.removes.brought]
+            self.ledger.deliveries.lose(scopes, leaving.unnamed)
 
     async def _send(self) -> None:
         """Send to all destinations side by side, and let what is in flight finish after a stop."""

@@ -34,6 +34,19 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
+class Removes:
+    """What a step takes back from a place, as scopes.
+
+    Attributes:
+        brought: What the steps deliver to that brought the people whom it removes.
+        told: What all steps of its destination deliver to: nothing of it counts for somebody who was removed.
+    """
+
+    brought: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepSetup:
     """One step, ready to run."""
 
@@ -54,6 +67,8 @@ class StepSetup:
     """What names people, to be looked for in lists; None if the step is held back from nobody."""
     heeds: str = ""
     """The reason of the lists whose people it is held back from."""
+    removes: Removes | None = None
+    """What it takes back, if its rows are not the source's but those who have left it."""
 
     @property
     def adds(self) -> bool:

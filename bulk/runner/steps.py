@@ -14,7 +14,7 @@ from bulk.ledger.board import AWAITING, CODE, Mask, code_set
 from bulk.plan.subjects import naming
 from bulk.runner.committer import Committer, Work
 from bulk.runner.erasing import Erasure
-from bulk.runner.feed import Extent, feed
+from bulk.runner.feed import Extent, Left, Rows, feed
 from bulk.runner.lane import Lane
 from bulk.runner.memories import Memories
 from bulk.runner.people import People
@@ -168,7 +168,7 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self.setup.source, step.encode, told, step.packer(), self._extent)
+        chunks = feed(self._rows(step), step.encode, told, step.packer(), self._extent)
         async for batch in self._fed(chunks):
             yield batch
 
@@ -185,6 +185,9 @@ class LaneSteps:
             raise StoppingError from None
         finally:
             upcoming.cancel()
+
+    def _rows(self, step: StepSetup) -> Rows:
+        return self.setup.source if step.removes is None else Left(self.ledger.keys_to_send(step.index))
 
     async def _after_canary(self, step: StepSetup, canary: list[Batch]) -> None:
         """Refuse to go on unless every canary record is settled well, and shown as it was sent."""

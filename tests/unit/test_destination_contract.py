@@ -163,6 +163,8 @@ def test_an_operation_explains_itself(system: System, operation: Operation) -> N
     assert all(field.about and field.fact for field in every_field(operation.fields))
     assert not operation.irreversible or operation.effect != "writes" or operation.adds
     assert set(operation.surfaces) <= set(system.surfaces)
+    assert not operation.whom or operation.name.split("_")[1] == operation.whom
+    assert not operation.whom or {"email", "id", "user_id"} & names
 
 
 @pytest.mark.parametrize(("system", "operation"), OPERATIONS)

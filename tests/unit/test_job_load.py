@@ -325,7 +325,6 @@ def test_a_sync_says_what_is_sent_and_when_again(tmp_path: Path) -> None:
     [
         ("{mod: changes}", 'job.yaml:15: sync: unknown key "mod"; did you mean "mode"?'),
         ("{mode: change}", "job.yaml:15: sync.mode: expected one of 'all' or 'changes'"),
-        ("{mode: changes, removed: unsubscribe_user}", "job.yaml:15: sync.removed: expected one of 'ignore'"),
         (
             "{resend_after: 30d}",
             "job.yaml:15: sync: resend_after needs mode: changes; mode: all sends everything in every pass",

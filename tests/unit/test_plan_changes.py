@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, RECORD, ROW
+from bulk.conversation import CONTENT, IDENTITY, KEY, NAMELESS, RECORD, ROW
 from bulk.plan.changes import UNCHANGED, Changes, Delivered, Hash, stable_hash
 
 Record = tuple[str | None, str]
@@ -78,6 +78,18 @@ def test_where_things_are_added_each_is_compared_for_itself() -> None:
 
 def test_a_record_without_a_key_is_compared_by_what_it_says() -> None:
     assert compare([(None, "{2}"), (None, "{1}"), ("", "{1}")], [(None, "{1}")]) == [False, True, False]
+
+
+def test_an_addition_says_who_has_it_and_a_record_without_a_key_that_nobody_does() -> None:
+    none = np.zeros(0, np.uint64)
+    nothing = Delivered(none, none, np.zeros(0, np.uint32))
+    records = frame([("a", "{1}"), ("a", "{2}"), (None, "{1}")])
+
+    added = Changes(_contents, PLAIN, nothing, adds=True).compare(records)[CONTENT].to_list()
+    set_ = Changes(_contents, PLAIN, nothing).compare(records)
+
+    assert added == [set_[IDENTITY][0], set_[IDENTITY][0], NAMELESS]
+    assert set_[CONTENT][2] == NAMELESS
 
 
 @pytest.mark.parametrize(("since", "unchanged"), [(99.0, True), (100.0, False), (101.0, False)])

@@ -57,6 +57,36 @@ def test_a_list_may_shrink_by_a_share_of_the_last_one(
     assert [name for name, _ in found] == ["max_shrink"] * refused
 
 
+@pytest.mark.parametrize(
+    ("removals", "refused"),
+    [
+        ([], False),
+        ([(20, 100)], False),
+        ([(21, 100)], True),
+        ([(0, 0)], False),
+        ([(1, 100), (3, 10)], True),
+    ],
+)
+def test_a_list_that_names_others_may_lose_the_same_share(
+    removals: list[tuple[int, int]], *, refused: bool
+) -> None:
+    found = refusals(Limits(max_shrink=0.2), [100], 100, 100, removals)
+    assert [name for name, _ in found] == ["max_shrink"] * refused
+    assert refusals(Limits(min_records=1), [100], 100, 100, removals) == []
+
+
+def test_the_refusal_of_a_removal_tells_its_figures() -> None:
+    assert refusals(Limits(max_shrink=0.2), [1], 1, None, [(3_000, 10_000)]) == [
+        (
+            "max_shrink",
+            (
+                "3,000 of the 10,000 people who were delivered would be removed: 30.0%,"
+                " at most 20.0% are allowed"
+            ),
+        )
+    ]
+
+
 def test_what_is_unchanged_counts_for_the_least_and_not_for_the_most() -> None:
     assert refusals(Limits(min_records=100, max_records=5), [5, 3], 100) == []
     assert refusals(Limits(min_records=100), [5], 99) == [

@@ -20,6 +20,7 @@ def _operation(
         name=f"{action}_person",
         about=about,
         fields=PERSON_FIELDS,
+        whom="person" if effect is Effect.REMOVES else "",  # to lift a suppression brings nobody
         effect=effect,
         converse=sending(irreversible=irreversible),
         fact=fact,

@@ -151,6 +151,7 @@ UNSUBSCRIBE = Operation(
     name="unsubscribe_person",
     about="Unsubscribe people from all messages, and read back that they are, if the App API key is set.",
     fields=PERSON_FIELDS,
+    whom="person",
     effect=Effect.UNSUBSCRIBES,
     converse=unsubscribe,
     fact=f"person.identify with unsubscribed: {SPEC}; it shows after 10 to 60 seconds (fairly sure)",

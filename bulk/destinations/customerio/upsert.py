@@ -150,6 +150,7 @@ UPSERT = Operation(
     name="upsert_person",
     about="Create people, or update those who are there; named by the first of id, email, phone, cio_id.",
     fields=(*PERSON_FIELDS, _ATTRIBUTES, UNSUBSCRIBED, _PREFERENCES, _CREATED, _TIMESTAMP, _UPDATE),
+    whom="person",
     effect=Effect.WRITES,
     converse=sending(),
     fact=f"person.identify: {SPEC}; an e-mail that belongs to somebody else is dropped without a word",

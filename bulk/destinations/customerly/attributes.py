@@ -96,6 +96,7 @@ OPERATIONS = (
         name="add_user_attributes",
         about="Add attributes to users, by user_id; one known by e-mail only is looked up first.",
         fields=(BY_USER_ID, BY_EMAIL, REQUIRED_ATTRIBUTES),
+        whom="user",
         effect=Effect.WRITES,
         converse=add_to_user,
         confirm=confirm_user,
