@@ -291,6 +291,22 @@ def test_where_nobody_is_known_by_address_a_row_that_gives_one_is_failed_and_non
     assert acted(step) == [("suppress", "id", "1")]
 
 
+@pytest.mark.parametrize("bad", ["p0@example.com", "p2@example.com"])
+def test_one_address_that_is_refused_does_not_hide_the_others(bad: str) -> None:
+    def server(request: Request) -> Reply:
+        named = unquote(request.path).encode() + (request.body or b"")
+        return NOT_ENABLED if request.surface and bad.encode() in named else workspace(request)
+
+    workspace = Workspace()
+    people = [{"email": f"p{number}@example.com"} for number in range(3)]
+    step = erasing(workspace)
+    step.server = server
+
+    assert step.erase(rows(*people))
+    assert [told == NOT_PRESENT for told in step.told] == [one["email"] != bad for one in people]
+    assert bad not in {value for _, _, value in acted(step)}
+
+
 def test_a_phone_that_is_refused_where_phones_are_known_is_no_unknown_kind() -> None:
     step = erased(Workspace([], {"phone": NOT_ENABLED}), {"phone": PHONE})
 

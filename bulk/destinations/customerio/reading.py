@@ -57,16 +57,30 @@ def _read(kind: str, values: Values, *, optional: bool) -> Reading:
     if found is not None:
         return {name: Seen(request, reply, people) for name, people in found.items()}
     if optional and isinstance(reply, Response) and shown.people(reply) is None:
-        asked = shown.look_up(kind, next(iter(values.values())))
-        single: Reply = yield asked
-        if isinstance(single, Response) and single.status == _BAD_REQUEST:
-            return dict.fromkeys(values, Seen(asked, single, (), unknown_kind=True))
+        unknown = yield from _unknown_kind(kind, list(values.values()))
+        if unknown is not None:
+            return dict.fromkeys(values, unknown)
     if isinstance(reply, Lost) or len(values) == 1:
         return dict.fromkeys(values, Seen(request, reply, None))
     apart: dict[str, Seen] = {}
     for names in _parts(list(values), -(-len(values) // 2)):
         apart |= yield from _read(kind, {name: values[name] for name in names}, optional=False)
     return apart
+
+
+def _unknown_kind(kind: str, values: Sequence[str]) -> Generator[Request, Any, Seen | None]:
+    """Tell whether the workspace knows nobody by a kind: then a look-up of a single one is refused too.
+
+    Two are asked for, where there are two: one may be refused for its own sake.
+    """
+    seen: Seen | None = None
+    for value in dict.fromkeys((values[0], values[-1])):
+        request = shown.look_up(kind, value)
+        reply: Reply = yield request
+        if isinstance(reply, Lost) or reply.status != _BAD_REQUEST:
+            return None
+        seen = Seen(request, reply, (), unknown_kind=True)
+    return seen
 
 
 def _sorted(kind: str, values: Values, reply: Response) -> dict[str, list[Mapping[str, Any]]] | None:

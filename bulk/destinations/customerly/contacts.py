@@ -1,6 +1,5 @@
 """What can be done with users and leads themselves."""
 
-from bulk.destinations.customerly.erase import ERASE
 from bulk.destinations.customerly.fields import (
     ATTRIBUTES,
     BLUEPRINT,
@@ -80,5 +79,4 @@ OPERATIONS = (
         one_of=("user_id", "email"),
         keep=("email", "user_id"),
     ),
-    ERASE,
 )
