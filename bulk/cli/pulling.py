@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import signal
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from bulk.cli.listed import Listed, listed_file
 from bulk.cli.logs import logger
 from bulk.cli.output import format_of
 from bulk.cli.running import account, runner
+from bulk.cli.signals import signals
 from bulk.destinations import SYSTEMS
 from bulk.destinations.listing import Listing, Query
 from bulk.errors import StoppedError, UsageError, suggestion
@@ -127,15 +127,8 @@ async def _pull(
     stop = Stop()
     world = World(unix=time.time, draw=random.random, sleep=asyncio.sleep)
     loop = asyncio.get_running_loop()
-    caught: list[int] = []
-
-    def interrupt(number: int) -> None:
-        caught.append(number)
-        stop.request()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt, number)
     async with AsyncExitStack() as stack:
+        caught = stack.enter_context(signals(stop.request))
         lane = await open_lane(setup, stack, stop=stop, world=world)
         pull = Pull(lane, listing, query, place.settings, wanted.limit)
         said = loop.time()

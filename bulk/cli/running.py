@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from bulk import __version__
 from bulk.cli.asking import Asker
 from bulk.cli.logs import logger
 from bulk.cli.progress import Watcher
+from bulk.cli.signals import signals
 from bulk.cli.summary import print_summary
 from bulk.conversation import Status
 from bulk.errors import LedgerError, RefusedError, UsageError
@@ -155,8 +155,7 @@ async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
             note=log.info,
         )
         watcher = Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty())
-        caught: list[int] = []
-        with _signals(run, caught):
+        with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()
         return 128 + caught[0] if caught and run.unfinished else code
@@ -179,24 +178,6 @@ def _check_age(job: Job, source: Source, asked: Asked) -> None:
             f" at most {oldest / 3600:,.1f} h are allowed;"
             " if that is right, run with --override max_age --reason TEXT"
         )
-
-
-@contextmanager
-def _signals(run: Run, caught: list[int]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the run; a second one does not wait for what is in flight."""
-    loop = asyncio.get_running_loop()
-
-    def stop(number: int) -> None:
-        caught.append(number)
-        run.interrupt()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextmanager
