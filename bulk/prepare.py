@@ -1,8 +1,10 @@
 """A job made ready to run: its source opened, its mappings compiled, its destinations reachable."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from bulk.destinations.operation import Terms
@@ -14,12 +16,16 @@ from bulk.job.model import ColumnField, ExprField
 from bulk.job.resolved import Destination, Step
 from bulk.mapping import CompiledRules, Problem, Rules, compile_rules, compile_step
 from bulk.mapping.spec import Column, Expression
+from bulk.matching import Matching, ToList, matching
+from bulk.matching import to_list as listings
+from bulk.runner.listing import Pulled
 from bulk.runner.setup import LaneSetup, Options, Setup, StepSetup, Sync, WaySetup
 from bulk.runner.way import Sender
 from bulk.source import Source, SourceOptions, open_source
 from bulk.suppression import suppressing
 from bulk.transport import Endpoint, Transport
 
+NO_CONTACTS: Mapping[str, Pulled] = MappingProxyType({})
 LEDGER_SECRET = "BULK_LEDGER_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -61,29 +67,67 @@ def open_job_source(job: Job, spool_dir: Path | None = None, stdin: BinaryIO | N
     return open_source(source_options(job, spool_dir), stdin)
 
 
-def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Options) -> Setup:
-    """Compile every step of a job against its source.
+def to_list(job: Job, source: Source) -> tuple[ToList, ...]:
+    """Return the contacts that have to be listed before the job can be made ready.
 
     Raises:
-        JobError: With every mistake that job and source show together.
+        JobError: With every mistake that job and source show before.
+    """
+    wanted, problems = listings(job, source)
+    if wanted:
+        rules = compile_rules(_rules(job, source), source.schema)
+        _refuse([*_told(job, rules, ("source",)), *problems], job, source)
+    return wanted
+
+
+def prepare(
+    job: Job,
+    source: Source,
+    environ: Mapping[str, str],
+    options: Options,
+    listed: Mapping[str, Pulled] = NO_CONTACTS,
+) -> Setup:
+    """Compile every step of a job against its source.
+
+    Args:
+        job: The job.
+        source: Its source.
+        environ: Where secrets are looked up.
+        options: What the command line and the guards say.
+        listed: By destination, the contacts that ``to_list`` asked for.
+
+    Raises:
+        JobError: With every mistake that job, source and contacts show together.
         LedgerError: The ledger's secret is not set.
     """
-    steps, suppression = suppressing(job, _steps(job, source))
+    matched = matching(job, source, listed)
+    steps, suppression = suppressing(job, _steps(job, source, matched))
     return Setup(
         name=job.name,
         digest=job.digest,
         source=source,
         source_facts=source_facts(job),
         steps=steps,
-        lanes=tuple(_lanes(job, environ)),
+        lanes=tuple(_heard(lane, listed.get(lane.name)) for lane in lanes(job, environ)),
         options=options,
-        secret=_secret(job, environ),
+        secret=ledger_secret(job, environ),
         sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
         suppression=suppression,
+        contacts=matched.contacts,
     )
 
 
-def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
+def _heard(lane: LaneSetup, listed: Pulled | None) -> LaneSetup:
+    """Return a destination that knows what was asked of it already."""
+    return lane if listed is None else replace(lane, asked_at=listed.at, found=listed.found)
+
+
+def lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
+    """Yield the job's destinations, made ready to be sent to.
+
+    Raises:
+        JobError: A credential is not set that a step cannot do without.
+    """
     for place in job.used_destinations.values():
         for step in job.steps:
             for surface in step.operation.surfaces if step.destination == place.name else ():
@@ -91,7 +135,12 @@ def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
         yield lane_setup(place, environ, operations_of(job, place))
 
 
-def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
+def ledger_secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
+    """Return what the job's ledger hashes keys with; None if it keeps them as they are.
+
+    Raises:
+        LedgerError: The secret is not set.
+    """
     if not job.hashed_keys:
         return None
     secret = variable(LEDGER_SECRET, environ)
@@ -100,12 +149,16 @@ def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
     return secret.splitlines()[0].strip().encode()
 
 
-def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
-    found = compile_rules(_rules(job), source.schema, first=(job.steps[0].fields, job.steps[0].operation))
+def _steps(job: Job, source: Source, matched: Matching) -> tuple[StepSetup, ...]:
+    first = (job.steps[0].fields, job.steps[0].operation)
+    found = compile_rules(_rules(job, source), source.schema, first=first)
     problems = list(_told(job, found, ("source",)))
     rules = found if isinstance(found, CompiledRules) else CompiledRules()
     steps: list[StepSetup] = []
     for step in job.steps:
+        contacts = matched.contacts.get(step.destination)
+        if job.match is not None and contacts is None:
+            continue  # its columns are not known, for a reason that is told already
         mapping = compile_step(
             step.fields,
             step.operation,
@@ -115,15 +168,20 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
             nulls="send" if step.nulls == "send" else "omit",
             terms=_terms(job, step),
             resubscribe=step.resubscribe,
+            contacts=contacts,
         )
         if isinstance(mapping, list):
             problems += _told(job, mapping, ("steps", step.index))
         else:
             steps.append(_step_setup(job, step, mapping))
+    _refuse([*problems, *matched.problems], job, source)
+    return tuple(steps)
+
+
+def _refuse(problems: Sequence[str], job: Job, source: Source) -> None:
     if problems:
         hint = [f"{job.document.name}: {source.hint}"] if source.hint else []
         raise JobError([*dict.fromkeys(problems), *hint])
-    return tuple(steps)
 
 
 def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
@@ -146,14 +204,17 @@ def _terms(job: Job, step: Step) -> Terms:
     return Terms(job.destinations[step.destination].settings, step.options)
 
 
-def _rules(job: Job) -> Rules:
-    given = job.source.key
+def _rules(job: Job, source: Source) -> Rules:
+    given, match = job.source.key, job.match
     key: Column | Expression | None = None
     if isinstance(given, str):
         key = Column(given)
     elif isinstance(given, ColumnField | ExprField):
         key = given.spec()
-    return Rules(key=key, where=job.source.where, opted_out=job.source.opted_out)
+    elif match is not None and match.column in source.schema:
+        key = Column(match.column)
+    hashed = match is not None and match.hash != "none" and key == Column(match.column)
+    return Rules(key, job.source.where, job.source.opted_out, "always" if hashed else "addresses")
 
 
 def _told(job: Job, found: object, below: tuple[str | int, ...]) -> Iterator[str]:
@@ -224,6 +285,15 @@ def opener(
         return Transport(Endpoint(url, headers, place.timeout, place.concurrency))
 
     return open_sender
+
+
+def account(place: Destination, environ: Mapping[str, str]) -> str:
+    """Name an account by its address and credentials; the name is only ever used as a hash.
+
+    Raises:
+        JobError: A credential is not set.
+    """
+    return "|".join((place.system.name, place.base_url, *credentials(place, environ).values()))
 
 
 def credentials(place: Destination, environ: Mapping[str, str], surface: str = "") -> dict[str, str]:

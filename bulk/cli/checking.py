@@ -6,12 +6,15 @@ from pathlib import Path
 
 import typer
 
-from bulk.cli.previewing import Plan, list_sentence, make_plan
+from bulk.cli.contacts import held_and_listed
+from bulk.cli.logs import logger
+from bulk.cli.previewing import Plan, list_sentence, make_plan, match_sentence
 from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
-from bulk.prepare import open_job_source, opener, operations_of, place_of
+from bulk.prepare import open_job_source, opener, operations_of, place_of, to_list
+from bulk.source import Source
 
 FAULTY = 2
 
@@ -23,14 +26,30 @@ def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offli
         BulkError: Job or source cannot be used.
     """
     job = load_job(path, os.environ, settings)
+    lists = job.match is not None and job.match.contacts.pull is not None
     with open_job_source(job) as source:
-        plan = make_plan(job, source, ledger)
+        if lists and offline:
+            _say_unlisted(job, source)
+            return 0
+        if lists and asyncio.run(_probe_all(job)):  # before anything is listed, which may take a while
+            return FAULTY
+        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
+        plan = make_plan(job, source, ledger, listed)
         typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
         _say_plan(plan)
-    if offline:
-        return 0
-    problems = asyncio.run(_probe_all(job))
+    problems = 0 if offline or lists else asyncio.run(_probe_all(job))
     return FAULTY if problems else 0
+
+
+def _say_unlisted(job: Job, source: Source) -> None:
+    """Say what can be said of a job whose contacts are not listed."""
+    to_list(job, source)
+    typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+    typer.echo(f"source: {source.description}, {len(source.columns)} columns")
+    typer.echo(
+        "match: contacts are not listed offline, so nothing is said of what the steps would send,"
+        " nor of columns that only contacts have"
+    )
 
 
 def _say_plan(plan: Plan) -> None:
@@ -50,6 +69,8 @@ def _say_plan(plan: Plan) -> None:
             typer.echo(f"step {step.name}: {step.operation.warning}")
     for facts in plan.suppression:
         typer.echo(list_sentence(facts))
+    for facts in plan.match:
+        typer.echo(match_sentence(facts))
 
 
 async def _probe_all(job: Job) -> int:

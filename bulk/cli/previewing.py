@@ -12,6 +12,8 @@ import orjson
 import polars as pl
 import typer
 
+from bulk.cli.contacts import held_and_listed
+from bulk.cli.logs import logger
 from bulk.conversation import ROW, Batch, Request, Response, Wait
 from bulk.job import Job, load_job
 from bulk.job.environment import variable
@@ -20,9 +22,10 @@ from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
 from bulk.ledger.deliveries import Known, as_known, newest
 from bulk.plan.guards import plan_digest
-from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
+from bulk.prepare import LEDGER_SECRET, NO_CONTACTS, open_job_source, prepare
 from bulk.runner.feed import feed
-from bulk.runner.prepass import comparisons, read_source
+from bulk.runner.listing import Pulled
+from bulk.runner.prepass import comparisons, finding_nobody, read_source
 from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
 
@@ -71,6 +74,8 @@ class Plan:
     """By suppression list, whether any row stands in it."""
     compared: str = ""
     """With what the source was compared, if only changes are sent."""
+    nobody: tuple[str, ...] = ()
+    """Destinations that have contacts for no row."""
 
     @property
     def suppression(self) -> list[dict[str, Any]]:
@@ -81,26 +86,40 @@ class Plan:
         ]
 
     @property
+    def match(self) -> list[dict[str, Any]]:
+        """What is told of the contacts of each destination."""
+        return [
+            {"destination": name, "contacts": found.listed, "matches": name not in self.nobody}
+            for name, found in self.setup.contacts.items()
+        ]
+
+    @property
     def digest(self) -> str:
         """What ``--confirm`` names."""
         sendable = [board.sendable for board in self.boards]
         return plan_digest(self.setup.digest, self.setup.source.fingerprint(), self.rows, sendable)
 
 
-def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
+def make_plan(
+    job: Job, source: Source, ledger: Path | None, listed: Mapping[str, Pulled] = NO_CONTACTS
+) -> Plan:
     """Read the whole source and plan every step; where only changes are sent, compare with the ledger.
+
+    ``listed`` holds the contacts that the job asks for.
 
     Raises:
         BulkError: Job or source have mistakes, or the ledger is none.
     """
     secret = variable(LEDGER_SECRET, os.environ) if job.hashed_keys else None
-    setup = prepare(job, source, {**os.environ, LEDGER_SECRET: secret or "not needed to plan"}, Options())
+    environ = {**os.environ, LEDGER_SECRET: secret or "not needed to plan"}
+    setup = prepare(job, source, environ, Options(), listed)
     told = Told(len(setup.steps))
     known, compared = _known(setup, ledger or Path(f"{job.name}.ledger"), secret=bool(secret))
     changes = comparisons(setup, lambda scope: known.get(scope, NOTHING), time.time())
     reading = read_source(setup, told, None, told, changes)
     boards, met = told.boards(reading.rows), reading.met.tolist()
-    return Plan(setup, reading.rows, boards, reading.told, met, compared)
+    nobody = tuple(finding_nobody(reading, setup))
+    return Plan(setup, reading.rows, boards, reading.told, met, compared, nobody)
 
 
 def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known], str]:
@@ -129,12 +148,14 @@ def show(
     """
     job = load_job(path, os.environ, settings)
     with open_job_source(job) as source:
-        plan = make_plan(job, source, ledger)
+        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
+        plan = make_plan(job, source, ledger, listed)
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
             "compared": plan.compared,
             "suppression": plan.suppression,
+            "match": plan.match,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -286,6 +307,12 @@ def list_sentence(facts: Mapping[str, Any]) -> str:
     return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
 
 
+def match_sentence(facts: Mapping[str, Any]) -> str:
+    """Say in one line how the match fares at a destination."""
+    size = f"match: {facts['contacts']:,} contacts for {facts['destination']}"
+    return size if facts["matches"] else f"{size}; warning: nobody in this source is among them"
+
+
 def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['rows']:,} rows", *filter(None, [facts["compared"]])]
     for step in facts["steps"]:
@@ -298,6 +325,7 @@ def _text(facts: dict[str, Any]) -> str:
         lines += [f"  {step['warning']}"] if step["warning"] else []
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
     lines += map(list_sentence, facts["suppression"])
+    lines += map(match_sentence, facts["match"])
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))
         lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]

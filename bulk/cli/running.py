@@ -5,7 +5,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ from typing import Any, TypeVar
 
 from bulk import __version__
 from bulk.cli.asking import Asker
+from bulk.cli.contacts import listed_contacts
 from bulk.cli.logs import logger
+from bulk.cli.loop import runner, signals
 from bulk.cli.progress import Watcher
-from bulk.cli.signals import signals
 from bulk.cli.summary import print_summary
 from bulk.conversation import Status
 from bulk.errors import LedgerError, RefusedError, UsageError
 from bulk.job import Job, load_job
 from bulk.ledger import Ledger
-from bulk.prepare import credentials, open_job_source, prepare
+from bulk.prepare import account, ledger_secret, open_job_source, prepare
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.run import Run
 from bulk.runner.setup import Options, Setup
@@ -74,12 +75,31 @@ def execute(asked: Asked) -> int:
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
         _check_age(job, source, asked)
-        setup = prepare(job, source, os.environ, _options(job, asked))
-        ledger = Ledger(path)  # only now: a run that could not begin leaves no ledger behind
-        stack.callback(ledger.close)
-        code = runner()(_go(setup, ledger, asked))
+        former = _held(path, stack) if path.exists() else None
+        log = logger(json=asked.json_log, job=job.name)
+        setup = _set_up(job, source, asked, former, log.info)
+        ledger = former or _held(
+            path, stack
+        )  # a new one only now: a run that cannot begin leaves none behind
+        code: int = runner()(_go(setup, ledger, asked, log))
     print_summary(path, code, as_json=asked.json_log)
     return code
+
+
+def _set_up(
+    job: Job, source: Source, asked: Asked, former: Ledger | None, note: Callable[..., None]
+) -> Setup:
+    """Make the job ready; where its contacts have to be listed, that comes first, and may take a while."""
+    if job.match is not None:
+        ledger_secret(job, os.environ)
+    listed = listed_contacts(job, source, note, former)
+    return prepare(job, source, os.environ, _options(job, asked), listed)
+
+
+def _held(path: Path, stack: ExitStack) -> Ledger:
+    ledger = Ledger(path)
+    stack.callback(ledger.close)
+    return ledger
 
 
 def _check_overrides(asked: Asked) -> None:
@@ -88,21 +108,6 @@ def _check_overrides(asked: Asked) -> None:
             raise UsageError(f"--override {name}: there is no such guard; there are {', '.join(GUARDS)}")
     if asked.overrides and not asked.reason:
         raise UsageError("--override needs --reason TEXT; the ledger keeps it")
-
-
-def account(place: Any, environ: Mapping[str, str]) -> str:
-    """Name an account by its address and credentials; the name is only ever used as a hash."""
-    secrets = credentials(place, environ)
-    return "|".join((place.system.name, place.base_url, *secrets.values()))
-
-
-def runner() -> Callable[[Any], int]:
-    """Return what runs a coroutine: uvloop where it works."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run  # type: ignore[no-any-return,unused-ignore]  # the return type depends on uvloop's stubs
 
 
 def _options(job: Job, asked: Asked) -> Options:
@@ -133,8 +138,7 @@ def _options(job: Job, asked: Asked) -> Options:
     )
 
 
-async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
-    log = logger(json=asked.json_log, job=setup.name)
+async def _go(setup: Setup, ledger: Ledger, asked: Asked, log: Any) -> int:
     ledger.settle_fact("job", setup.name)
     ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
     with _worker("source") as source_work, _worker("ledger") as ledger_work:

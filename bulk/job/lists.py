@@ -1,9 +1,8 @@
 """Lists of people that a job names, as pydantic models."""
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
+from bulk.job.hashing import HashName, check_secret
 from bulk.job.part import Part
 
 
@@ -26,7 +25,7 @@ class Excepted(ListColumn):
 class Suppression(ListColumn):
     """A list of people who are not to be written to."""
 
-    hash: Literal["none", "md5", "sha1", "sha256", "hmac-sha256"] = "none"
+    hash: HashName = "none"
     secret: str | None = Field(default=None, repr=False, min_length=1)
     of: str | None = Field(default=None, description="SQL over the column value: what is hashed or compared.")
     field: str | None = Field(default=None, description="The only field that is compared.")
@@ -34,8 +33,5 @@ class Suppression(ListColumn):
 
     @model_validator(mode="after")
     def _keyed(self) -> "Suppression":
-        if self.hash == "hmac-sha256" and self.secret is None:
-            raise ValueError('hmac-sha256 needs a "secret", such as secret: "${LIST_SECRET}"')
-        if self.hash != "hmac-sha256" and self.secret is not None:
-            raise ValueError('a "secret" belongs to hash: hmac-sha256 only')
+        check_secret(self.hash, self.secret)
         return self

@@ -17,6 +17,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from bulk.job.lists import Suppression
+from bulk.job.match import Match
 from bulk.job.part import Part
 from bulk.job.units import parse_duration, parse_share
 from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
@@ -288,3 +289,4 @@ class JobFile(Part):
     guards: Guards = Guards()
     ledger: Ledger = Ledger()
     suppression: list[Suppression] = Field(default=[])
+    match: Match | None = None

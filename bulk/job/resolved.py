@@ -17,6 +17,7 @@ from bulk.destinations.system import Credential, System
 from bulk.job import model
 from bulk.job.document import Document
 from bulk.job.lists import Suppression
+from bulk.job.match import Match
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
 from bulk.retry import RetryPolicy
@@ -116,6 +117,7 @@ class Job:
     guards: model.Guards
     hashed_keys: bool
     suppression: tuple[Suppression, ...] = ()
+    match: Match | None = None
 
     @property
     def digest(self) -> str:
@@ -127,6 +129,7 @@ class Job:
             "places": {
                 name: (place.system.name, place.identity) for name, place in self.destinations.items()
             },
+            **({"match": self.match.facts()} if self.match else {}),
         }
         return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status
+from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Changes
 from bulk.plan.keys import key_hashes
 
 OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
 TOLD_AT_ONCE = 100_000
+NOT_FOUND = "not_found"
+SKIPPED = ("filtered", NOT_FOUND)
+"""What a mapping says of rows that are well, but not to be sent; whatever else it says rejects them."""
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
 Standing = Callable[[pl.DataFrame], tuple[Index, Mask]]
@@ -120,11 +123,11 @@ class Reading:
 
     def _take_step(self, index: int, judged: pl.DataFrame) -> None:
         told = judged.filter(pl.col(REASON).is_not_null())
-        filtered = pl.col(REASON) == "filtered"
-        status = pl.when(filtered).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
+        skipped = pl.col(REASON).is_in(SKIPPED)
+        status = pl.when(skipped).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
         self._tell(index, told.select(ROW, status.alias(STATUS), REASON, pl.col(MESSAGE).fill_null("")))
         self._alive[index].append(judged[REASON].is_null().to_numpy())
-        self._rejected[index].append(judged.select((~filtered).fill_null(value=False)).to_series().to_numpy())
+        self._rejected[index].append(judged.select((~skipped).fill_null(value=False)).to_series().to_numpy())
 
     def _compare(self, index: int, changes: Changes, frame: pl.DataFrame) -> None:
         """Mark what is as it was delivered before, and keep the hashes of the rest."""
@@ -256,6 +259,12 @@ class Reading:
 def standing_in(name: str) -> str:
     """Say why a row is held back by a suppression list."""
     return f"stands in {name}"
+
+
+def withheld(reason: str, message: str | None) -> Verdict:
+    """Return the verdict of a row that was to be sent, until its contact was looked for again."""
+    status = Status.SKIPPED if reason in SKIPPED else Status.REJECTED
+    return Verdict(status, reason, error_message=message or "")
 
 
 def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFrame:

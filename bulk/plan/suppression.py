@@ -67,10 +67,10 @@ class Recipe:
         if self.hash == "none":
             return self.hashes(texts)
         written = self._hex(texts)
-        return np.concatenate([_from_hex(written), self.hashes(texts.filter(~_is_hash(texts, self.hash)))])
+        return np.concatenate([_from_hex(written), self.hashes(texts.filter(~is_hash(texts, self.hash)))])
 
     def _hex(self, texts: pl.Series) -> pl.Series:
-        return texts.filter(_is_hash(texts, self.hash)).str.strip_chars().str.to_lowercase()
+        return texts.filter(is_hash(texts, self.hash)).str.strip_chars().str.to_lowercase()
 
     def _formed(self, texts: pl.Series) -> pl.Series:
         frame = texts.str.strip_chars().alias(VALUE).to_frame()
@@ -95,16 +95,23 @@ class Recipe:
     def _hashed(self, texts: pl.Series) -> Hashes:
         if self.hash == "none":
             return texts.hash().to_numpy()
-        encoded = (text.encode() for text in texts)
-        if self.hash == "hmac-sha256":
-            digests = [hmac.digest(self.secret, text, "sha256")[:8] for text in encoded]
-        else:
-            digest = getattr(hashlib, self.hash)
-            digests = [digest(text, usedforsecurity=False).digest()[:8] for text in encoded]
-        return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+        return digests(texts, self.hash, self.secret, 1)[:, 0]
 
 
-def _is_hash(texts: pl.Series, name: str) -> pl.Series:
+def digests(texts: pl.Series, name: str, secret: bytes, words: int) -> Hashes:
+    """Hash texts; return the first 64-bit words of each hash, a row for each text."""
+    encoded = (text.encode() for text in texts)
+    size = 8 * words
+    if name == "hmac-sha256":
+        found = [hmac.digest(secret, text, "sha256")[:size] for text in encoded]
+    else:
+        digest = getattr(hashlib, name)
+        found = [digest(text, usedforsecurity=False).digest()[:size] for text in encoded]
+    return np.frombuffer(b"".join(found), dtype=">u8").astype(np.uint64).reshape(-1, words)
+
+
+def is_hash(texts: pl.Series, name: str) -> pl.Series:
+    """Tell which texts are hashes of that name, in hexadecimal."""
     return texts.str.strip_chars().str.contains(rf"^[0-9A-Fa-f]{{{DIGITS[name]}}}$")
 
 

@@ -12,7 +12,7 @@ from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.deliveries import Known
 from bulk.ledger.keys import hasher
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, Sink, Standing, StepPlan
+from bulk.plan.reading import SKIPPED, Reading, Sink, Standing, StepPlan
 from bulk.plan.suppression import standing
 from bulk.runner.feed import check_unchanged
 from bulk.runner.setup import Setup, StepSetup
@@ -120,6 +120,26 @@ def _standing(setup: Setup) -> Standing | None:
 def unmet(reading: Reading, setup: Setup) -> list[str]:
     """Name the suppression lists in which no row stands."""
     return [one.name for one, met in zip(setup.suppression.lists, reading.met, strict=True) if not met]
+
+
+def finding_nobody(reading: Reading, setup: Setup) -> list[str]:
+    """Name the destinations that have contacts for no row of the source, where any row asked for one."""
+
+    def found(step: StepSetup) -> bool:
+        told = reading.told[step.index]
+        judged = sum(rows for (status, reason), rows in told.items() if _is_judged(status, reason))
+        return not told.get((Status.SKIPPED, "not_found")) or reading.rows > judged
+
+    return [
+        name
+        for name in setup.contacts
+        if not any(found(step) for step in setup.steps if step.destination == name)
+    ]
+
+
+def _is_judged(status: str, reason: str) -> bool:
+    """Tell whether rows were told this by a mapping, which sends nothing of them whatever others say."""
+    return status == Status.REJECTED or reason in SKIPPED
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:

@@ -49,6 +49,8 @@ class LaneSteps:
     suppressing: Suppressing
     source_work: Work
     unix: Callable[[], float]
+    judged: bool
+    """Whether this run has judged the rows itself: contacts are still those they were judged by."""
 
     async def run(self) -> None:
         """Run every step to its end, or until the destination stops."""
@@ -137,7 +139,8 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self.setup.source, step.encode, told, step.packer(), self._extent)
+        encode = step.encode if self.judged else step.encode_again
+        chunks = feed(self.setup.source, encode, told, step.packer(), self._extent)
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
             while (batches := await upcoming) is not None:

@@ -1,11 +1,21 @@
-"""SIGINT and SIGTERM as events: what is under way ends by itself."""
+"""The event loop of a command, in which SIGINT and SIGTERM are events: what is under way ends by itself."""
 
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def runner() -> Callable[[Any], Any]:
+    """Return what runs a coroutine: uvloop where it works."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
 
 
 @contextmanager
