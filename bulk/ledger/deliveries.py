@@ -16,7 +16,7 @@ from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import packed, unpacked
 from bulk.ledger.entries import INSERT, Entry, values
 from bulk.ledger.file import connect_reader, transaction, translated
-from bulk.ledger.folding import fold, intended
+from bulk.ledger.folding import fold, intended, not_there
 
 AT = "at"
 DELIVERED = pl.Schema({IDENTITY: pl.UInt64, CONTENT: pl.UInt64, AT: pl.UInt32})
@@ -189,7 +189,10 @@ def _arrived(connection: sqlite3.Connection, path: Path, number: int, step: int)
 def _outcomes(
     connection: sqlite3.Connection, path: Path, number: int, step: int
 ) -> tuple[Mask, npt.NDArray[np.uint32]]:
-    """Return which rows of a step were told otherwise, and when each succeeded: 0 if it did not."""
+    """Return of which rows of a step nothing is new, and when each of the others succeeded: 0 if it did not.
+
+    Nothing is new of rows that were told otherwise, unless their people are not there any more.
+    """
     board = _board(connection, path, number, step)
     at = np.zeros(board.codes.size, dtype=np.uint32)
     entries = connection.execute(
@@ -200,7 +203,7 @@ def _outcomes(
     for first, last, finished_at in entries:
         at[first - 1 : last] = max(1, int(finished_at))
     at[board.codes != CODE[Status.SUCCEEDED]] = 0
-    return board.told, at
+    return board.told & ~not_there(connection, number, step, board.codes.size), at
 
 
 def _board(connection: sqlite3.Connection, path: Path, number: int, step: int) -> Board:

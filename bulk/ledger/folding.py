@@ -11,7 +11,7 @@ from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import REASON, STATUS, status_codes, unpacked
 from bulk.ledger.file import translated
 
-UNCHANGED = "unchanged"
+UNCHANGED, NOT_FOUND = "unchanged", "not_found"
 
 
 def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
@@ -28,6 +28,15 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
         )
         for first, last, status, reason in entries:
             board.settle(first, last, Status(status), reason)
+
+
+def not_there(connection: sqlite3.Connection, number: int, step: int, rows: int) -> Mask:
+    """Mark the rows of which the plan told that their people are not there; index 0 is row 1."""
+    marks = np.zeros(rows, dtype=np.bool_)
+    for (body,) in connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step)):
+        frame = unpacked(body).filter(pl.col(REASON) == NOT_FOUND)
+        marks[frame[ROW].to_numpy().astype(np.int64) - 1] = True
+    return marks
 
 
 def intended(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> Mask:

@@ -70,17 +70,37 @@ class Changes:
             }
         )
 
+    def gone(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY and CONTENT of rows (ROW, KEY) whose people are not there any more.
+
+        Only of those to whom something was delivered: it does not count any more, should they be back. What
+        was added to somebody is not looked at.
+        """
+        rows = frame.filter(pl.col(KEY).is_not_null() & (not self.adds))
+        identities = self.hashed(rows[KEY])
+        known = self._places(identities)
+        delivered = (known >= 0) & (self.delivered.at[known] > 0) if self.delivered.at.size else known >= 0
+        forgotten = rows.select(ROW, pl.Series(IDENTITY, identities), pl.lit(0, pl.UInt64).alias(CONTENT))
+        return forgotten.filter(pl.Series(delivered))
+
     def _unchanged(self, identities: Hashes, contents: Hashes) -> Mask:
-        unchanged = np.zeros(identities.size, dtype=np.bool_)
+        place = self._places(identities)
+        unchanged, at = place >= 0, place[place >= 0]
         known = self.delivered
-        if not known.identities.size:
-            return unchanged
+        unchanged[unchanged] = (known.contents[at] == contents[unchanged]) & (known.at[at] > self.since)
+        return unchanged
+
+    def _places(self, identities: Hashes) -> npt.NDArray[np.int64]:
+        """Return where what is known of identities stands, -1 where nothing is."""
+        known = self.delivered.identities
+        if not known.size:
+            return np.full(identities.size, -1, dtype=np.int64)
         order = np.argsort(identities)  # neighbours lie close together, which is several times as fast
         wanted = identities[order]
-        place = np.minimum(np.searchsorted(known.identities, wanted), known.identities.size - 1)
-        same = (known.identities[place] == wanted) & (known.contents[place] == contents[order])
-        unchanged[order] = same & (known.at[place] > self.since)
-        return unchanged
+        places = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+        found = np.empty(identities.size, dtype=np.int64)
+        found[order] = np.where(known[places] == wanted, places, -1)
+        return found
 
 
 def stable_hash(secret: bytes | None) -> Hash:

@@ -111,6 +111,8 @@ class Reading:
             self._take_step(index, judged)
             if step.changes is not None:
                 self._compare(index, step.changes, frame.filter(own[REASON].is_null()))
+                gone = step.changes.gone(own.filter(pl.col(REASON) == NOT_FOUND).select(ROW, KEY))
+                self._sink.write_contents(index, gone)
         if self._standing is not None and frame.height:
             self._take_suppressed(frame[ROW].to_numpy(), *self._standing(frame))
 

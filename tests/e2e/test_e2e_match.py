@@ -352,6 +352,24 @@ def test_offline_a_file_of_contacts_is_looked_at_all_the_same(shop: Workshop, sa
     assert sandbox.requests == 0
 
 
+def test_night_after_night_only_who_is_new_is_told_and_who_came_back_is_told_again(
+    shop: Workshop, sandbox: Sandbox
+) -> None:
+    put(sandbox, 1, 2)
+    listed(shop, map(digest, (1, 2, 3)))
+    job(shop, sync={"mode": "changes"})
+    assert shop.refused() == 0
+    assert [reason for *_, reason in shop.outcomes()] == ["", "", "not_found"]
+    put(sandbox, 3)
+    sandbox.ask("customerly", "DELETE", f"/users?email={address(2)}")
+    assert shop.refused() == 0
+    assert [reason for *_, reason in shop.outcomes()] == ["unchanged", "not_found", ""]
+    put(sandbox, 2)
+    assert shop.refused() == 0
+    assert [reason for *_, reason in shop.outcomes()] == ["unchanged", "", "unchanged"]
+    assert unsubscribed(sandbox) == [address(n) for n in (1, 2, 3)]
+
+
 def test_a_suppression_list_holds_back_by_the_address_of_the_contact(
     shop: Workshop, sandbox: Sandbox
 ) -> None:
