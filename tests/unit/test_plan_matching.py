@@ -61,7 +61,7 @@ def found(known: Contacts, *values: str | None) -> list[int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=8, unique=True), st.data())
 def test_a_hash_in_any_case_between_spaces_finds_the_contact_it_was_made_of(
     name: str, forms: list[str], data: st.DataObject
@@ -80,7 +80,7 @@ def test_a_hash_in_any_case_between_spaces_finds_the_contact_it_was_made_of(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(TEXTS, max_size=8), TEXTS, st.text("0123456789abcdefABCDEFxyz", max_size=70))
 def test_a_hash_of_nobody_finds_nobody_and_what_is_no_hash_is_told(
     name: str, forms: list[str], stranger: str, text: str
@@ -169,7 +169,7 @@ def test_the_contact_of_the_listing_that_is_named_first_counts() -> None:
     assert ordered.joined(rows(digest("a", "md5")))["id"].to_list() == ["user"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("12"), st.integers(0, 1)), max_size=14),
     st.sampled_from(["md5", "none"]),

@@ -71,7 +71,7 @@ def test_a_column_that_comes_late_is_null_before(monkeypatch: pytest.MonkeyPatch
     assert frame.select("a", "b").rows() == [(1, None), (2, "x")]
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), max_size=12))
 def test_what_is_kept_is_what_a_pulled_file_holds(given_records: list[dict[str, Any]]) -> None:
     columns = Columns()
