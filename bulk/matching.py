@@ -179,7 +179,7 @@ class _Making:
 
     def _ready(self, table: _Table, used: Collection[str]) -> Contacts:
         """Put contacts in order; their columns are called as steps call them."""
-        called = self._called(table.schema, used)
+        called = self._called(table.schema)
         schema = pl.Schema({name: table.schema[column] for name, column in called.items()})
         columns = [
             table.frame[column].alias(name)
@@ -190,20 +190,20 @@ class _Making:
         form = Form(self._match.hash, (self._match.secret or "").encode())
         return contacts(table.place, self._match.column, form, listed, schema)
 
-    def _called(self, schema: pl.Schema, used: Collection[str]) -> dict[str, str]:
+    def _called(self, schema: pl.Schema) -> dict[str, str]:
         """Return the columns of contacts by the names that steps know them by."""
         called: dict[str, str] = {}
         for column in schema:
             name = f"{PREFIX}{column}" if column in self._source.columns else column
             if name in called or name in self._source.columns:
-                self._clash(name, column, used)
+                self._clash(name, column)
             else:
                 called[name] = column
         return called
 
-    def _clash(self, name: str, column: str, used: Collection[str]) -> None:
+    def _clash(self, name: str, column: str) -> None:
         """Refuse a name that means two columns, if a step uses it."""
-        if name in used or any(name in _names(step) for step in self._job.steps):
+        if any(name in _names(step) for step in self._job.steps):
             two = f'"{name}" would mean two columns, one of them "{column}" of the contacts; rename one'
             self._complain(("contacts",), two)
 

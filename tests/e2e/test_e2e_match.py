@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 import pytest
+from forked_bulk import Ended
 from workshop import Sandbox, Workshop, sandbox_with, until
 
 from bulk.sandbox import CustomerioBehaviour, KustomerBehaviour, SandboxOptions
 
 SECRET = "the list's secret"
 UNSUBSCRIBE = {"operation": "unsubscribe_user", "fields": {"email": "email"}}
-SET_UP = {"POST /users", "POST /leads", "DELETE /users"}
+SET_UP = {"POST /users", "POST /leads", "DELETE /users", "DELETE /leads"}
 USERS: dict[str, Any] = {"pull": "users"}
 
 
@@ -43,6 +44,11 @@ def job(shop: Workshop, *steps: dict[str, Any], match: dict[str, Any] | None = N
 
 def put(sandbox: Sandbox, *numbers: int, kind: str = "users") -> None:
     sandbox.put(kind, [{"email": address(n), "user_id": f"u{n}"} for n in numbers])
+
+
+def run(shop: Workshop, *arguments: str) -> Ended:
+    """Run the job, in a process of its own."""
+    return shop.ask("run", "contacts.yaml", *arguments)
 
 
 def unsubscribed(sandbox: Sandbox) -> list[str]:
@@ -79,8 +85,9 @@ def test_a_list_of_hashes_unsubscribes_whom_it_means_and_nobody_else(
     listed(shop, [*asked, *([] if name == "none" else ["no hash", digest(1, name)[:-1]])])
     job(shop, match={"hash": name, **FORMS[name]})
     (shop.folder / "secret").write_text(SECRET)
-    done = shop.run(LIST_SECRET_FILE="secret")
-    assert done.returncode == 3, done.stderr
+    shop.environ["LIST_SECRET_FILE"] = "secret"
+    done = run(shop)
+    assert done.code == 3, done.stderr
     assert unsubscribed(sandbox) == [address(n) for n in (1, 2, 3)]
     rejected = [(row, "rejected", "bad_value") for row in ([4] if name == "none" else [4, 6, 7])]
     fine = [(row, "succeeded", "") for row in (1, 2, 5)]
@@ -97,7 +104,7 @@ def test_a_file_of_contacts_that_were_pulled_does_as_well_and_nothing_is_listed(
     before = sandbox.stats()["routes"]["GET /users/list"]
     listed(shop, [digest(2)])
     job(shop, {**UNSUBSCRIBE, "fields": {"user_id": "user_id"}}, match={"contacts": {"path": "all.parquet"}})
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert unsubscribed(sandbox) == [address(2)]
     assert sandbox.stats()["routes"]["GET /users/list"] == before
 
@@ -131,8 +138,8 @@ def test_each_of_three_destinations_is_told_about_its_own_contacts(shop: Worksho
                 }
             },
         )
-        done = shop.run()
-        assert done.returncode == 0, done.stderr
+        done = run(shop)
+        assert done.code == 0, done.stderr
         told = {
             step: [row for row, status, reason in outcomes if (status, reason) != ("skipped", "not_found")]
             for step in ("tag", "unsubscribe_person", "update_customer")
@@ -156,8 +163,8 @@ def test_where_nobody_is_found_nothing_is_sent_and_that_is_said(
         put(sandbox, *there)
     listed(shop, map(digest, range(1, 4)))
     job(shop, {**UNSUBSCRIBE, "fields": {"email": "email", "user_id": "user_id"}})
-    done = shop.run("--log-format", "json")
-    assert done.returncode == 0, done.stderr
+    done = run(shop, "--log-format", "json")
+    assert done.code == 0, done.stderr
     assert (shop.counts("unsubscribe_user"), writes(sandbox)) == ({"skipped": 3}, 0)
     events = [orjson.loads(line) for line in done.stderr.splitlines()]
     assert [one["destination"] for one in events if one["event"] == "match_finds_nobody"] == ["customerly"]
@@ -175,7 +182,7 @@ def test_two_people_of_one_address_are_not_chosen_between(shop: Workshop) -> Non
         listed(shop, [digest(1), digest(3)])
         people = {"contacts": {"pull": "people"}, "of": 'lower("attributes.mail")'}
         job(shop, {"operation": "delete_person", "fields": {"id": "id"}}, to="customerio", match=people)
-        assert shop.run("--yes").returncode == 3
+        assert run(shop, "--yes").code == 3
         assert {one["id"] for one in sandbox.contents("customerio", "people")} == {"c1", "c2"}
     assert shop.outcomes() == [(1, "rejected", "ambiguous"), (2, "succeeded", "")]
 
@@ -189,7 +196,7 @@ def test_a_user_and_a_lead_of_one_address_are_one_person(shop: Workshop, sandbox
         {**UNSUBSCRIBE, "fields": {"email": "email", "user_id": "crmhero_user_id"}},
         match={"contacts": {"pull": ["users", "leads"]}},
     )
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert unsubscribed(sandbox) == [address(1)]
     assert shop.outcomes() == [(1, "skipped", "duplicate"), (2, "succeeded", "")]
 
@@ -201,17 +208,17 @@ def test_who_is_gone_when_a_stopped_run_goes_on_is_not_found_and_never_sent_with
     listed(shop, map(digest, range(1, 61)))
     fields = {"user_id": "user_id", "attributes": {"why": "why"}}
     job(shop, {"operation": "add_user_attributes", "fields": fields}, place={"rate": "60/s"})
-    with shop.running() as run:
+    with shop.running() as process:
         until(lambda: writes(sandbox) >= 8, "8 requests")
-        run.send_signal(signal.SIGTERM)
-        assert run.wait(20) == 143
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
     pending = {row for row, status, _ in shop.outcomes() if status == "pending"}
     gone = {n for n in pending if n % 3 == 0}
     assert gone
     for n in gone:
         sandbox.ask("customerly", "DELETE", f"/users?email={address(n)}")
-    done = shop.run("--set", "destinations.customerly.rate=1000/s")
-    assert done.returncode == 0, done.stderr
+    done = run(shop, "--set", "destinations.customerly.rate=1000/s")
+    assert done.code == 0, done.stderr
     assert {(row, status, reason) for row, status, reason in shop.outcomes() if row in gone} == {
         (row, "skipped", "not_found") for row in gone
     }
@@ -219,6 +226,22 @@ def test_who_is_gone_when_a_stopped_run_goes_on_is_not_found_and_never_sent_with
     told = {email for email, one in sandbox.contacts().items() if one["attributes"] == {"why": "left"}}
     assert told == {address(n) for n in range(1, 61) if n not in gone}
     assert writes(sandbox) == 60 - len(gone), "each was sent once, and none without a name"
+
+
+def test_a_test_send_the_rest_and_what_failed_once_more_find_their_people_anew(
+    shop: Workshop, sandbox: Sandbox
+) -> None:
+    put(sandbox, 1, 2)
+    put(sandbox, 3, 4, kind="leads")
+    listed(shop, map(digest, range(1, 5)))
+    job(shop, match={"contacts": {"pull": ["users", "leads"]}})
+    assert (run(shop, "--limit", "1").code, unsubscribed(sandbox)) == (0, [address(1)])
+    assert run(shop).code == 3
+    assert [reason for *_, reason in shop.outcomes()] == ["", "", "lead_only", "lead_only"]
+    sandbox.ask("customerly", "DELETE", f"/leads?email={address(3)}")
+    assert run(shop, "--retry", "failed").code == 3
+    assert [reason for *_, reason in shop.outcomes()] == ["", "", "not_found", "lead_only"]
+    assert unsubscribed(sandbox) == [address(1), address(2)]
 
 
 def test_a_job_that_a_killed_run_submitted_is_asked_for_whoever_is_gone_since(shop: Workshop) -> None:
@@ -229,13 +252,13 @@ def test_a_job_that_a_killed_run_submitted_is_asked_for_whoever_is_gone_since(sh
         fields = {"id": "id", "tags": {"value": ["left"]}}
         pull = {"contacts": {"pull": "customers"}}
         job(shop, {"operation": "update_customer", "fields": fields}, to="kustomer", match=pull)
-        with shop.running() as run:
+        with shop.running() as process:
             until(lambda: asked(sandbox, "GET /bulk/{id}"), "a question for the job")
-            run.kill()
+            process.kill()
         assert shop.counts("update_customer") == {"pending": 30}, "the kill came too late to show anything"
         sandbox.ask("kustomer", "DELETE", f"/customers/{ids[6]}")
         creates, jobs = asked(sandbox, "POST /customers"), asked(sandbox, "PUT /customers/bulk")
-        done = shop.run()
+        done = run(shop)
         assert (asked(sandbox, "POST /customers"), asked(sandbox, "PUT /customers/bulk")) == (creates, jobs)
         assert len(sandbox.contents("kustomer", "customers")) == 29
     told = {row: (status, reason) for row, status, reason in shop.outcomes()}
@@ -251,10 +274,10 @@ def test_a_listing_can_be_interrupted_and_leaves_no_ledger(
     listed(shop, [digest(1)])
     job(shop, place={"rate": "2/s"})
     before = sandbox.requests
-    with shop.running() as run:
-        until(lambda: sandbox.requests > before or run.poll() is not None, "a page")
-        run.send_signal(number)
-        assert run.wait(20) == code
+    with shop.running() as process:
+        until(lambda: sandbox.requests > before or process.poll() is not None, "a page")
+        process.send_signal(number)
+        assert process.wait(20) == code
     assert (shop.ledger.exists(), writes(sandbox)) == (False, 0)
 
 
@@ -263,8 +286,8 @@ def test_a_listing_that_fails_stops_the_run_before_anything_is_written(shop: Wor
     with sandbox_with(SandboxOptions(down=("customerly",))) as sandbox:
         shop.at(sandbox)
         job(shop, place={"retry": {"max_elapsed": "0.3s"}})
-        done = shop.run()
-        assert (done.returncode, shop.ledger.exists()) == (4, False), done.stderr
+        done = run(shop)
+        assert (done.code, shop.ledger.exists()) == (4, False), done.stderr
         assert writes(sandbox) == 0
 
 
@@ -273,14 +296,16 @@ def test_a_wrong_credential_stops_a_run_and_is_told_by_a_check_before_anything_i
 ) -> None:
     listed(shop, [digest(1)])
     job(shop)
-    stopped = shop.run(CUSTOMERLY_TOKEN="wrong")
-    assert (stopped.returncode, shop.ledger.exists()) == (4, False), stopped.stderr
+    shop.environ["CUSTOMERLY_TOKEN"] = "wrong"
+    stopped = run(shop)
+    assert (stopped.code, shop.ledger.exists()) == (4, False), stopped.stderr
     pages = sandbox.stats()["routes"].get("GET /users/list", 0)
-    told = shop.bulk("check", "contacts.yaml", CUSTOMERLY_TOKEN="wrong")
-    assert (told.returncode, sandbox.stats()["routes"].get("GET /users/list", 0)) == (2, pages)
-    missing = shop.run(CUSTOMERLY_TOKEN="")
-    assert (missing.returncode, "CUSTOMERLY_TOKEN" in missing.stderr) == (2, True)
+    told = shop.ask("check", "contacts.yaml")
+    assert (told.code, sandbox.stats()["routes"].get("GET /users/list", 0)) == (2, pages)
     assert "wrong" not in stopped.stderr + told.stdout + told.stderr
+    shop.environ["CUSTOMERLY_TOKEN"] = ""
+    missing = run(shop)
+    assert (missing.code, "CUSTOMERLY_TOKEN" in missing.stderr) == (2, True)
 
 
 def test_a_column_that_contacts_do_not_have_is_told_once_they_are_listed(
@@ -289,7 +314,7 @@ def test_a_column_that_contacts_do_not_have_is_told_once_they_are_listed(
     put(sandbox, 1)
     listed(shop, [digest(1)])
     job(shop, {**UNSUBSCRIBE, "fields": {"email": "emial", "user_id": "usr_id"}})
-    told = shop.ask("run", "contacts.yaml")
+    told = run(shop)
     said = [line.partition(": ")[2] for line in told.stderr.splitlines() if "unknown column" in line]
     assert (told.code, shop.ledger.exists(), writes(sandbox)) == (2, False, 0)
     assert [line.partition("unknown")[2] for line in said] == [
@@ -337,8 +362,8 @@ def test_a_preview_lists_and_shows_whom_it_means_unless_that_is_masked(
     assert {entry["method"] for entry in sandbox.log("customerly")[1:]} == {"GET"}
     offline = shop.ask("check", "contacts.yaml", "--offline")
     assert (offline.code, "contacts are not listed offline" in offline.stdout) == (0, True)
-    confirmed = shop.run("--confirm", shown["digest"])
-    assert confirmed.returncode == 3, confirmed.stderr
+    confirmed = run(shop, "--confirm", shown["digest"])
+    assert confirmed.code == 3, confirmed.stderr
     assert sandbox.contacts()[address(2)]["attributes"] == {"why": "left"}
 
 
@@ -358,14 +383,14 @@ def test_night_after_night_only_who_is_new_is_told_and_who_came_back_is_told_aga
     put(sandbox, 1, 2)
     listed(shop, map(digest, (1, 2, 3)))
     job(shop, sync={"mode": "changes"})
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert [reason for *_, reason in shop.outcomes()] == ["", "", "not_found"]
     put(sandbox, 3)
     sandbox.ask("customerly", "DELETE", f"/users?email={address(2)}")
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert [reason for *_, reason in shop.outcomes()] == ["unchanged", "not_found", ""]
     put(sandbox, 2)
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert [reason for *_, reason in shop.outcomes()] == ["unchanged", "", "unchanged"]
     assert unsubscribed(sandbox) == [address(n) for n in (1, 2, 3)]
 
@@ -378,5 +403,5 @@ def test_a_suppression_list_holds_back_by_the_address_of_the_contact(
     shop.write("out.txt", f"{address(2).upper()}\n")
     step = {"operation": "tag", "fields": {"email": "email", "tag": "why"}}
     job(shop, step, suppression=[{"path": "out.txt"}])
-    assert shop.refused() == 0
+    assert run(shop).code == 0
     assert shop.outcomes() == [(1, "succeeded", ""), (2, "skipped", "suppressed")]
