@@ -151,7 +151,7 @@ NAMES = (
         "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user, add_user_attributes, "
         "add_user_to_company, add_company_attributes, tag, untag, delete_tag, send_message, "
         "create_collection, update_collection, delete_collection, create_article, update_article, "
-        "delete_article",
+        "delete_article, erase_person",
         job=job_with(("upsert_user", "frobnicate")),
     ),
     Case(
