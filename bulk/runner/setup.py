@@ -65,6 +65,8 @@ class StepSetup:
     """Names what it delivers to, in what the ledger knows to have arrived."""
     naming: Naming | None = None
     """What names people, to be looked for in suppression lists; None if the step holds nobody back."""
+    brings: bool = False
+    """Whether those whom it brings are removed once they leave the source."""
     removes: Removes | None = None
     """What it takes back, if its rows are not the source's but those who have left it."""
 

@@ -84,6 +84,7 @@ class LaneSteps:
             committer=self.committer,
             board=boards[step.index],
             now=self.unix,
+            brings=step.brings,
             scrub=self.setup.secret is not None,
         )
         keys_repeat = step.duplicates == "keep_all"
