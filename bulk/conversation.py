@@ -6,6 +6,7 @@ A conversation is a generator. It yields what it wants done and is sent what cam
     yield Wait(seconds)       -> None; holds neither a slot nor the rate
     yield Settle(verdicts)    -> None; committed to the ledger at once
     yield Remember(data)      -> None; durable before the conversation continues, handed back on resume
+    yield Found(names)        -> positions of whom to leave alone, settled already; durable likewise
     yield Split()             -> never resumed; each half becomes a conversation of its own
 
 It ends when every record of its batch is settled. The runner does the pacing, the sending and the
@@ -49,9 +50,23 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
+class Verification(StrEnum):
+    """Whether an erasure was seen to have taken effect."""
+
+    NONE = ""
+    ABSENT = "absent"
+    STILL_PRESENT = "still_present"
+    PENDING = "pending"
+    """Accepted, and not read back yet."""
+    NOT_VERIFIABLE = "not_verifiable"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A settled status and why; shared by all records that settled alike."""
+    """A settled status and why; shared by all records that settled alike.
+
+    ``ours`` says that the message is in our own words and names nobody; a destination's may name somebody.
+    """
 
     status: Status
     reason: str = ""
@@ -60,7 +75,8 @@ class Verdict:
     error_message: str = ""
     request_id: str = ""
     object_id: str = ""
-    verification: str = ""
+    verification: str = Verification.NONE
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,25 @@ class Remember:
     data: Mapping[str, Any]
 
 
+Name = tuple[str, str]
+"""An identifier: its kind in the system's words, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Keep who was found, durable before the conversation continues.
+
+    It is sent the positions of those who must be left alone, because what was found of them stands in a list
+    of holds; they are settled already.
+
+    Attributes:
+        names: By position in the batch, the identifiers that the destination shows of these people. They are
+            handed back on resume, and when the people are read back.
+    """
+
+    names: Mapping[int, Sequence[Name]]
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Give up on this batch as a whole, because of ``refusal``, and try its halves instead."""
@@ -188,7 +223,7 @@ class Split:
     refusal: Verdict
 
 
-Act = Request | Wait | Settle | Remember | Split
+Act = Request | Wait | Settle | Remember | Found | Split
 Conversation = Generator[Act, Any, None]
 
 
@@ -222,14 +257,15 @@ class Records:
 class Batch:
     """A request's worth of records: ``records[start:stop]``.
 
-    ``memory`` holds what an earlier conversation over the same rows asked to remember, and
-    ``attempted`` whether an earlier run may have sent them already.
+    ``memory`` holds what an earlier conversation over the same rows asked to remember, ``found`` by row who
+    one found, and ``attempted`` whether an earlier run may have sent them already.
     """
 
     records: Records
     start: int
     stop: int
     memory: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[int, Sequence[Name]] = field(default_factory=dict)
     attempted: bool = False
 
     def __len__(self) -> int:
@@ -247,6 +283,10 @@ class Batch:
     def value(self, name: str, index: int = 0) -> Any:
         """Return one field of one record."""
         return self.records.column(name)[self.start + index]
+
+    def found_at(self, index: int) -> Sequence[Name]:
+        """Return the identifiers that an earlier conversation found of one record's person."""
+        return self.found.get(int(self.rows[index]), ())
 
     def joined(self) -> str:
         """Return the records as JSON, separated by commas."""
@@ -275,6 +315,7 @@ def lost_verdict(request: Request, lost: Lost) -> Verdict:
         reason=lost.reason,
         http_status=lost.http_status,
         error_message=lost.message,
+        ours=True,
     )
 
 

@@ -1,7 +1,8 @@
 """A job made ready to run: its source opened, its mappings compiled, its destinations reachable."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,15 +66,27 @@ def open_job_source(job: Job, spool_dir: Path | None = None, stdin: BinaryIO | N
     return open_source(source_options(job, spool_dir), stdin)
 
 
-def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Options) -> Setup:
+def prepare(
+    job: Job, source: Source, environ: Mapping[str, str], options: Options, *, planning: bool = False
+) -> Setup:
     """Compile every step of a job against its source.
+
+    Args:
+        job: The job.
+        source: Its source, opened.
+        environ: Where credentials and secrets are looked up.
+        options: What the command line says.
+        planning: Whether nothing is sent and nothing written, so that no ledger secret is needed.
 
     Raises:
         JobError: With every mistake that job and source show together.
         LedgerError: The ledger's secret is not set.
     """
+    secrets = given_secrets(environ)
+    if not secrets and not planning:
+        _refuse_without_secret(job)
     made = _steps(job, source)
-    steps, suppression = suppressing(job, tuple(step for step in made if step.removes is None))
+    steps, lists = suppressing(job, tuple(step for step in made if step.removes is None), secrets)
     steps += tuple(step for step in made if step.removes is not None)  # never held back
     return Setup(
         name=job.name,
@@ -81,29 +94,53 @@ def prepare(job: Job, source: Source, environ: Mapping[str, str], options: Optio
         source=source,
         source_facts=source_facts(job),
         steps=steps,
-        lanes=tuple(_lanes(job, environ)),
+        lanes=tuple(_lanes(job, environ, planning=planning)),
         options=options,
-        secret=_secret(job, environ),
+        secrets=secrets,
+        hashed=job.hashed_keys,
         sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
-        suppression=suppression,
+        lists=lists,
+        erasing=job.erasing,
+        spec=job.spec if job.erases else b"",
     )
 
 
-def _lanes(job: Job, environ: Mapping[str, str]) -> Iterator[LaneSetup]:
+def _lanes(job: Job, environ: Mapping[str, str], *, planning: bool) -> Iterator[LaneSetup]:
     for place in job.used_destinations.values():
-        for step in job.steps:
-            for surface in step.operation.surfaces if step.destination == place.name else ():
-                credentials(place, environ, surface)
+        missing = [] if planning else list(dict.fromkeys(missing_surfaces(job, place, environ)))
+        if missing:
+            raise JobError(missing)
         yield lane_setup(place, environ, operations_of(job, place))
 
 
-def _secret(job: Job, environ: Mapping[str, str]) -> bytes | None:
-    if not job.hashed_keys:
-        return None
-    secret = variable(LEDGER_SECRET, environ)
-    if not secret:
-        raise LedgerError(f"this job keeps hashed keys: set {LEDGER_SECRET} (or {LEDGER_SECRET}_FILE)")
-    return secret.splitlines()[0].strip().encode()
+def missing_surfaces(job: Job, place: Destination, environ: Mapping[str, str]) -> Iterator[str]:
+    """Say which credentials are not set of surfaces that a step needs, and what else it may say."""
+    for step in job.steps:
+        for surface in step.operation.surfaces if step.destination == place.name else ():
+            names = [one.variable for one in place.credentials if one.surface == surface]
+            if surface not in open_surfaces(place, environ):
+                instead = f"; {step.operation.instead}" if step.operation.instead else ""
+                yield f"{place.auth_at}: set {_to_set(names)}, which {step.operation.name} needs{instead}"
+
+
+def _refuse_without_secret(job: Job) -> None:
+    """Refuse a job that needs a ledger secret."""
+    if job.hashed_keys or job.erases:
+        why = (
+            "this job erases people, and its ledger names them by keyed hashes alone"
+            if job.erases
+            else "this job keeps hashed keys"
+        )
+        raise LedgerError(
+            f"{why}: set {LEDGER_SECRET} (or {LEDGER_SECRET}_FILE) to a long random text, such as"
+            " `openssl rand -hex 32` prints, and keep it as long as the ledger"
+        )
+
+
+def given_secrets(environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the ledger secrets that are set, one a line, newest first."""
+    lines = (variable(LEDGER_SECRET, environ) or "").splitlines()
+    return tuple(line.strip().encode() for line in lines if line.strip())
 
 
 def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
@@ -130,6 +167,16 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
         hint = [f"{job.document.name}: {source.hint}"] if source.hint else []
         raise JobError([*dict.fromkeys(problems), *hint])
     return tuple(steps)
+
+
+def erasing_steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
+    """Compile the steps that erase people, to read them back.
+
+    Raises:
+        JobError: The source does not have what they need.
+    """
+    chosen = tuple(step for step in job.steps if step.operation.erasing is not None)
+    return _steps(replace(job, steps=chosen), source)
 
 
 def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
@@ -258,9 +305,12 @@ def credentials(place: Destination, environ: Mapping[str, str], surface: str = "
     needed = [one for one in wanted if one.surface == surface and (surface or one.required)]
     missing = [one.variable for one in needed if not found[one.option]]
     if missing:
-        either = " and ".join(f"{name} (or {name}_FILE)" for name in missing)
-        raise JobError([f"{place.auth_at}: set {either}"])
+        raise JobError([f"{place.auth_at}: set {_to_set(missing)}"])
     return {option: secret for option, secret in found.items() if secret}
+
+
+def _to_set(variables: Iterable[str]) -> str:
+    return " and ".join(f"{name} (or {name}_FILE)" for name in variables)
 
 
 def _credential(place: Destination, wanted: Credential, environ: Mapping[str, str]) -> str:

@@ -1,54 +1,94 @@
-"""A job's suppression lists made ready: which fields they are compared with, and who stands in them."""
+"""A job's suppression lists and holds made ready: what they are compared with, and who stands in them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
 from typing import TypeVar
 
 import polars as pl
 
 from bulk.conversation import IDENTIFIER
 from bulk.destinations.operation import Effect
-from bulk.errors import JobError, SourceError, suggestion
+from bulk.errors import JobError, LedgerError, SourceError, suggestion
 from bulk.job import Job, lists
 from bulk.job.document import Path
+from bulk.ledger.erased import secret_of
+from bulk.ledger.keys import called
 from bulk.mapping import check_expression, dtype_of, fits, identifiers
 from bulk.mapping.tree import Branch, Fixed, Leaf, Node
-from bulk.plan.suppression import VALUE, Hashes, Listed, Recipe, without
-from bulk.runner.lists import Column, ColumnError, ListFile, State
+from bulk.plan.reading import ON_HOLD, SUPPRESSED
+from bulk.plan.subjects import naming as naming_of
+from bulk.plan.suppression import VALUE, Hashes, Listed, Recipe
+from bulk.runner.lists import Column, ColumnError, Erased, ListFile, Origin, State
 from bulk.runner.setup import Naming, StepSetup
-from bulk.runner.suppressing import Suppression
+from bulk.runner.suppressing import Lists
 
 Steps = tuple[StepSetup, ...]
 _T = TypeVar("_T")
 
 
-def suppressing(job: Job, steps: Steps) -> tuple[Steps, Suppression]:
-    """Return the steps, which know now what names people, and the lists as they are.
+def suppressing(job: Job, steps: Steps, secrets: Sequence[bytes]) -> tuple[Steps, dict[str, Lists]]:
+    """Return the steps, which know now what names people, and the suppression lists and holds as they are.
+
+    Args:
+        job: The job.
+        steps: Its steps.
+        secrets: The ledger secrets there are, with which erased people are looked for.
 
     Raises:
         JobError: With everything that is wrong with the lists.
     """
-    if not job.suppression:
-        return steps, Suppression()
-    named = {given.field for given in job.suppression if given.field is not None}
-    naming = _naming(steps, named)
-    steps = tuple(replace(step, naming=naming) if _writes(step) else step for step in steps)
-    making = _Making(job, steps, naming)
-    files = [making.file(index, given) for index, given in enumerate(job.suppression)]
-    found = [None if file is None else making.read(index, file) for index, file in enumerate(files)]
-    if making.problems:
-        raise JobError(making.problems)
-    ready = [each for each in found if each is not None]
-    return steps, Suppression(
-        tuple(file for file in files if file is not None),
-        tuple(state for state, _ in ready),
-        tuple(listed for _, listed in ready),
+    problems: list[str] = []
+    found: dict[str, Lists] = {}
+    for kind in _KINDS:
+        given: Sequence[lists.People | lists.Erased] = getattr(job, kind.key)
+        if given:
+            steps, found[kind.reason] = _made(job, steps, kind, given, (secrets, problems))
+    if problems:
+        raise JobError(problems)
+    return steps, found
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Suppression lists, or holds.
+
+    Attributes:
+        key: Where they stand in the job.
+        reason: Why whoever stands in them is skipped, as a code.
+        effect: Which steps heed them.
+    """
+
+    key: str
+    reason: str
+    effect: Effect
+
+
+_KINDS = (_Kind("suppression", SUPPRESSED, Effect.WRITES), _Kind("holds", ON_HOLD, Effect.REMOVES))
+
+
+def _made(
+    job: Job,
+    steps: Steps,
+    kind: _Kind,
+    given: Sequence[lists.People | lists.Erased],
+    told: tuple[Sequence[bytes], list[str]],
+) -> tuple[Steps, Lists]:
+    """Read the lists of one kind; return the steps that heed them, and the lists."""
+    naming = _naming(steps, {one.field for one in given if one.field is not None})
+    steps = tuple(
+        replace(step, naming=naming, heeds=kind.reason) if step.operation.effect is kind.effect else step
+        for step in steps
     )
-
-
-def _writes(step: StepSetup) -> bool:
-    """Tell whether a step is held back; one that unsubscribes or removes people never is."""
-    return step.operation.effect is Effect.WRITES
+    making = _Making(job, steps, naming, kind, *told)
+    ready = [making.ready(index, one) for index, one in enumerate(given)]
+    made = [one for one in ready if one is not None]
+    return steps, Lists(
+        kind.reason,
+        tuple(file for file, _, _ in made),
+        tuple(state for _, state, _ in made),
+        tuple(listed for _, _, listed in made),
+    )
 
 
 def _naming(steps: Steps, named: set[str]) -> Naming:
@@ -68,28 +108,61 @@ def _naming(steps: Steps, named: set[str]) -> Naming:
 
 
 class _Making:
-    """The work on the lists of one job, collecting every mistake on the way."""
+    """The work on the lists of one kind, collecting every mistake on the way."""
 
-    def __init__(self, job: Job, steps: Steps, naming: Naming) -> None:
+    def __init__(
+        self,
+        job: Job,
+        steps: Steps,
+        naming: Naming,
+        kind: _Kind,
+        secrets: Sequence[bytes],
+        problems: list[str],
+    ) -> None:
         self._job = job
         self._steps = steps
+        self._kind = kind
+        self._secrets = secrets
         self._people = [one for _, chosen in naming.parts for one in chosen]
-        self.problems: list[str] = []
+        self._problems = problems
 
     def _complain(self, path: Path, message: str) -> None:
-        self.problems.append(self._job.document.problem(("suppression", *path), message))
+        self._problems.append(self._job.document.problem((self._kind.key, *path), message))
 
-    def file(self, index: int, given: lists.Suppression) -> ListFile | None:
-        """Return how a list is read and compared, or None if there are mistakes."""
-        before = len(self.problems)
-        of = None if given.of is None else self._of(index, given.of)
+    def ready(self, index: int, given: lists.People | lists.Erased) -> tuple[ListFile, State, Listed] | None:
+        """Return how a list is read and compared, what its files are like, and who stands in it.
+
+        None if there are mistakes.
+        """
+        before = len(self._problems)
         columns = self._columns(index, given.field)
-        if len(self.problems) > before:
+        compared = self._compared(index, given)
+        if compared is None or len(self._problems) > before:
             return None
-        secret = (given.secret or "").encode()
-        place = self._job.document.place(("suppression", index))
+        origin, recipe = compared
         excepted = None if given.except_ is None else self._column(given.except_)
-        return ListFile(place, self._column(given), Recipe(given.hash, secret, of), columns, excepted)
+        place = self._job.document.place((self._kind.key, index))
+        why = given.why if isinstance(given, lists.Hold) else ""
+        return self._read(index, ListFile(place, origin, recipe, columns, excepted, why))
+
+    def _compared(self, index: int, given: lists.People | lists.Erased) -> tuple[Origin, Recipe] | None:
+        """Return where a list is read from, and how identifiers are compared with it."""
+        if isinstance(given, lists.Erased):
+            path = self._job.folder / given.ledger
+            secret = self._tried((index, "ledger"), lambda: self._secret(path))
+            return None if secret is None else (Erased(path), naming_of(secret))
+        of = None if given.of is None else self._of(index, given.of)
+        return self._column(given), Recipe(given.hash, (given.secret or "").encode(), of)
+
+    def _secret(self, path: FilePath) -> bytes:
+        """Return the secret with which a ledger's erased people are hashed."""
+        found = called(secret_of(path), self._secrets)
+        if found is None:
+            given = "is another" if self._secrets else "is not set"
+            raise LedgerError(
+                f"{path.name} was made with a secret of its own, and BULK_LEDGER_SECRET {given}"
+            )
+        return found
 
     def _column(self, given: lists.ListColumn) -> Column:
         return Column(given.paths, self._job.folder, given.column)
@@ -133,26 +206,25 @@ class _Making:
         elif not any(fits(one.path, name) for one in self._people):
             self._complain((index, "field"), f'the field "{name}" holds nothing that could be compared')
 
-    def read(self, index: int, file: ListFile) -> tuple[State, Listed] | None:
+    def _read(self, index: int, file: ListFile) -> tuple[ListFile, State, Listed] | None:
         """Read a list, and who is taken off it; None if one cannot be read."""
         state = self._tried((index,), file.state)
-        members = None if state is None else self._tried((index,), file.members)
+        members = None if state is None else self._tried((index,), lambda: file.origin.members(file.recipe))
         excepted: Hashes | None = None
         if file.excepted is not None:
             column = file.excepted
             excepted = self._tried((index, "except"), lambda: file.exceptions(column))
         if state is None or members is None or (file.excepted is not None and excepted is None):
             return None
-        members = members if excepted is None else without(members, excepted)
-        return state, Listed(file.column.name, file.recipe, file.columns, members)
+        return file, state, file.listed(members, excepted)
 
     def _tried(self, path: Path, work: Callable[[], _T]) -> _T | None:
         try:
             return work()
         except ColumnError as error:
             self._complain((*path, "column"), str(error))
-        except SourceError as error:
-            self._complain((*path, "path"), str(error))
+        except (SourceError, LedgerError) as error:
+            self._complain(path if path[-1] == "ledger" else (*path, "path"), str(error))
         return None
 
 

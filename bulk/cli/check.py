@@ -1,11 +1,13 @@
 """``bulk check``: a job, its source and its credentials, without writing anything."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bulk.cli.preview import LedgerOption
 from bulk.cli.run import JobArgument, SetOption
+from bulk.errors import UsageError
 
 
 def check(
@@ -14,6 +16,16 @@ def check(
     settings: SetOption = None,
     ledger: LedgerOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing at all.")] = False,
+    find: Annotated[
+        bool,
+        typer.Option(
+            "--find", help="Look for the people whom the job would erase, and touch nobody; needs -o."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="With --find: whom it would find, row by row."),
+    ] = None,
 ) -> None:
     """Check the job, read the source, prove the credentials; write nothing.
 
@@ -21,4 +33,6 @@ def check(
     """
     from bulk.cli.checking import examine
 
-    raise typer.Exit(examine(job, tuple(settings or ()), ledger, offline=offline))
+    if find != (output is not None) or (find and offline):
+        raise UsageError("--find writes whom it finds: bulk check JOB --find -o FILE, and not --offline")
+    raise typer.Exit(examine(job, tuple(settings or ()), ledger, offline=offline, found=output))

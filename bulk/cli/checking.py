@@ -6,18 +6,29 @@ from pathlib import Path
 
 import typer
 
+from bulk.cli.finding import find_all
 from bulk.cli.previewing import Plan, list_sentence, make_plan
 from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
-from bulk.prepare import open_job_source, opener, operations_of, place_of
+from bulk.plan.reading import ON_HOLD, SUPPRESSED
+from bulk.prepare import missing_surfaces, open_job_source, opener, operations_of, place_of
 
 FAULTY = 2
 
 
-def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offline: bool) -> int:
+def examine(
+    path: Path,
+    settings: tuple[str, ...],
+    ledger: Path | None,
+    *,
+    offline: bool,
+    found: Path | None = None,
+) -> int:
     """Say what is well and what is not; return the exit code.
+
+    With ``found``, a file, also write whom an erasure would find.
 
     Raises:
         BulkError: Job or source cannot be used.
@@ -27,10 +38,11 @@ def examine(path: Path, settings: tuple[str, ...], ledger: Path | None, *, offli
         plan = make_plan(job, source, ledger)
         typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
         _say_plan(plan)
-    if offline:
-        return 0
-    problems = asyncio.run(_probe_all(job))
-    return FAULTY if problems else 0
+        if offline:
+            return 0
+        if asyncio.run(_probe_all(job)):
+            return FAULTY
+        return 0 if found is None else find_all(job, plan, found)
 
 
 def _say_plan(plan: Plan) -> None:
@@ -45,6 +57,13 @@ def _say_plan(plan: Plan) -> None:
     unused = sorted(set(source.columns).intersection(*(step.mapping.unused for step in reading)))
     if unused:
         typer.echo(f"columns no step uses: {', '.join(unused)}")
+    _say_steps(plan)
+    for kind, reason in (("suppression", SUPPRESSED), ("hold", ON_HOLD)):
+        for facts in plan.lists(reason):
+            typer.echo(list_sentence(kind, facts))
+
+
+def _say_steps(plan: Plan) -> None:
     for step, board, reasons in zip(plan.setup.steps, plan.boards, plan.reasons, strict=True):
         told = ", ".join(f"{rows:,} {status}: {reason}" for (status, reason), rows in sorted(reasons.items()))
         typer.echo(f"step {step.name}: {board.sendable:,} records to send{f'; {told}' if told else ''}")
@@ -52,8 +71,6 @@ def _say_plan(plan: Plan) -> None:
             typer.echo(f"step {step.name}: {step.operation.name} {step.approval}")
         if step.operation.warning:
             typer.echo(f"step {step.name}: {step.operation.warning}")
-    for facts in plan.suppression:
-        typer.echo(list_sentence(facts))
 
 
 async def _probe_all(job: Job) -> int:
@@ -78,6 +95,9 @@ async def _probe(place: Destination, job: Job) -> int:
         problem = reply.message if isinstance(reply, Lost) else probe.problem(reply)
         typer.echo(f"destination {place.name}: {problem or probe.proves}")
         problems += bool(problem)
+    for missing in missing_surfaces(job, place, os.environ):
+        typer.echo(f"destination {place.name}: {missing}")
+        problems += 1
     for surface in sorted(set(place.system.surfaces) - where.surfaces):
         typer.echo(f"destination {place.name}: {surface} is not used, its credential is not set")
     return problems

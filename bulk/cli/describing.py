@@ -97,12 +97,19 @@ def _facts(operation: Operation) -> Iterator[tuple[str, str]]:
     yield "undone", "never" if operation.irreversible else "by another operation, or by hand"
     if operation.needs_approval:
         yield "approval", "needed: --yes, --confirm, or a typed count"
-    yield "duplicates", "keep_all by default" if operation.adds else "keep_last by default"
+    keeps_all = operation.adds or operation.erasing is not None
+    yield "duplicates", "keep_all by default" if keeps_all else "keep_last by default"
     yield "opted out", _HELD_BACK[operation.effect]
     if operation.confirm is not None:
         yield "read back", "yes: a canary's records are compared with what the account shows"
     if operation.surfaces:
-        yield "surfaces", f"cannot do without {', '.join(operation.surfaces)}"
+        instead = f"; {operation.instead}" if operation.instead else ""
+        yield "surfaces", f"cannot do without {', '.join(operation.surfaces)}{instead}"
+    if operation.erasing is not None:
+        yield "looked up", "first, and whom the identifiers do not mean for certain is left alone"
+        yield "read back", "until all identifiers show nobody, or the patience is over (verify)"
+    if operation.erasing is not None and operation.erasing.by_hand:
+        yield "by hand", operation.erasing.by_hand
     yield "known from", operation.fact
 
 

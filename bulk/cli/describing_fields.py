@@ -116,8 +116,15 @@ def described_options(options: type[Any]) -> Iterator[str]:
 
 
 def attributes_of(documented: type[Any]) -> dict[str, str]:
-    """Read what a class's docstring says of each of its attributes."""
-    _, found, section = (inspect.getdoc(documented) or "").partition("Attributes:\n")
+    """Read what a class's docstring, and those of the classes it is made from, say of each attribute."""
+    meanings: dict[str, str] = {}
+    for kind in reversed(documented.__mro__):
+        meanings |= _attributes(inspect.cleandoc(kind.__doc__ or ""))
+    return meanings
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    _, found, section = docstring.partition("Attributes:\n")
     if not found:
         return {}
     meanings: dict[str, str] = {}
@@ -149,6 +156,9 @@ def _type(hint: Any) -> str:
 
 
 def _value(value: Any) -> str:
+    if dataclasses.is_dataclass(value):
+        members = (f"{each.name}: {_value(getattr(value, each.name))}" for each in dataclasses.fields(value))
+        return f"{{{', '.join(members)}}}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list | frozenset):

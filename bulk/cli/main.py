@@ -10,21 +10,40 @@ from typing import Annotated
 import typer
 
 from bulk import __version__
+from bulk.cli.audit import audit
 from bulk.cli.check import check
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.preview import preview
 from bulk.cli.pull import pull
+from bulk.cli.purge import purge
+from bulk.cli.report import report
 from bulk.cli.run import run
 from bulk.cli.sandbox import sandbox
 from bulk.cli.schema import schema
 from bulk.cli.status import status
+from bulk.cli.verify import verify
 from bulk.errors import BulkError
 
 UNEXPECTED = 1
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for _command in (run, preview, check, pull, status, export, sandbox, destinations, schema):
+_COMMANDS = (
+    run,
+    preview,
+    check,
+    pull,
+    status,
+    export,
+    verify,
+    report,
+    audit,
+    purge,
+    sandbox,
+    destinations,
+    schema,
+)
+for _command in _COMMANDS:
     app.command()(_command)
 
 

@@ -13,21 +13,22 @@ import orjson
 import polars as pl
 import typer
 
-from bulk.conversation import ROW, Batch, Request, Response, Wait
+from bulk.conversation import ROW, Batch, Found, Request, Response, Wait
 from bulk.job import Job, load_job
-from bulk.job.environment import variable
 from bulk.job.model import IGNORE
 from bulk.job.resolved import Destination
 from bulk.ledger import Board
 from bulk.ledger.columns import status_codes
 from bulk.ledger.deliveries import as_known
+from bulk.ledger.file import read_fact
+from bulk.ledger.keys import called, key_secret_id
 from bulk.ledger.known import Known, newest
 from bulk.ledger.lookup import named_in
 from bulk.plan.guards import plan_digest
-from bulk.plan.reading import Reading
+from bulk.plan.reading import ON_HOLD, SUPPRESSED, Reading
 from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
 from bulk.runner.feed import Left, feed
-from bulk.runner.prepass import comparisons, read_source
+from bulk.runner.prepass import comparisons, met_lists, read_source
 from bulk.runner.setup import Options, Setup, StepSetup
 from bulk.source import Source
 
@@ -55,6 +56,9 @@ class Told:
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Nothing is sent, so nothing will have arrived."""
 
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
+        """Nobody is erased, so nobody need be remembered."""
+
     def boards(self, rows: int) -> list[Board]:
         """Return the boards of all steps."""
         boards = [Board(rows) for _ in self.frames]
@@ -72,20 +76,20 @@ class Plan:
     rows: int
     boards: list[Board]
     reasons: list[dict[tuple[str, str], int]]
-    met: list[bool]
-    """By suppression list, whether any row stands in it."""
+    met: dict[str, list[bool]]
+    """By the reason of lists, whether any row stands in each of them."""
     compared: str = ""
     """With what the source was compared, if only changes are sent."""
     left: Sequence[pl.DataFrame] = ()
     """Those who left the list (ROW, KEY), behind the rows of the source."""
     warnings: tuple[str, ...] = ()
 
-    @property
-    def suppression(self) -> list[dict[str, Any]]:
-        """What is told of each suppression list."""
+    def lists(self, reason: str) -> list[dict[str, Any]]:
+        """Return what is told of each suppression list, or each hold."""
+        given = self.setup.lists.get(reason)
         return [
             {"list": one.name, "entries": int(one.members.size), "matches": met}
-            for one, met in zip(self.setup.suppression.lists, self.met, strict=True)
+            for one, met in zip(given.lists if given else (), self.met.get(reason, ()), strict=True)
         ]
 
     @property
@@ -101,16 +105,16 @@ def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
     Raises:
         BulkError: Job or source have mistakes, or the ledger is none.
     """
-    secret = variable(LEDGER_SECRET, os.environ) if job.hashed_keys else None
-    setup = prepare(job, source, {**os.environ, LEDGER_SECRET: secret or "not needed to plan"}, Options())
+    setup = prepare(job, source, os.environ, Options(), planning=True)
     told = Told(len(setup.steps))
     path = ledger or Path(f"{job.name}.ledger")
-    known, compared = _known(setup, path, secret=bool(secret))
+    setup, known, compared = _known(setup, path)
     with_what = comparisons(
         setup, lambda scope: known.get(scope, NOTHING), partial(named_in, path), time.time()
     )
     reading = read_source(setup, told, None, told, with_what)
-    boards, met = told.boards(reading.rows), reading.met.tolist()
+    boards = told.boards(reading.rows)
+    met = {reason: met_lists(reading, setup, reason) for reason in setup.lists}
     warnings = tuple(_warnings(job, reading))
     return Plan(setup, reading.rows, boards, reading.told, met, compared, reading.left, warnings)
 
@@ -125,20 +129,29 @@ def _warnings(job: Job, reading: Reading) -> Iterator[str]:
         yield f"{why}, so it is not certain who left it: {reading.spared:,} people are left alone"
 
 
-def _known(setup: Setup, ledger: Path, *, secret: bool) -> tuple[dict[str, Known], str]:
-    """Return what arrived, as a run would find it, and say in words where that stands."""
+def _known(setup: Setup, ledger: Path) -> tuple[Setup, dict[str, Known], str]:
+    """Return what arrived, as a run would find it, and say in words where that stands.
+
+    The setup comes back with the secret that the ledger was made with.
+    """
     if setup.sync is None:
-        return {}, ""
+        return setup, {}, ""
     if not ledger.exists():
-        return {}, f"there is no ledger {ledger}: everything counts as new (another one: --ledger PATH)"
-    if setup.secret is not None and not secret:
         return (
+            setup,
             {},
-            f"{LEDGER_SECRET} is not set, so {ledger} cannot be compared with: everything counts as new",
+            f"there is no ledger {ledger}: everything counts as new (another one: --ledger PATH)",
         )
+    if setup.hashed:
+        secret = called(key_secret_id(read_fact(ledger, "keys")), setup.secrets)
+        if secret is None:
+            why = "is another one" if setup.secrets else "is not set"
+            told = f"{LEDGER_SECRET} {why}, so {ledger} cannot be compared with: everything counts as new"
+            return setup, {}, told
+        setup = replace(setup, secret=secret)
     scopes = [step.scope for step in setup.steps if step.removes is None]
     known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
-    return known, f"compared with what {ledger} says was delivered"
+    return setup, known, f"compared with what {ledger} says was delivered"
 
 
 def show(
@@ -158,7 +171,8 @@ def show(
             "left": sum(frame.height for frame in plan.left),
             "compared": plan.compared,
             "warnings": plan.warnings,
-            "suppression": plan.suppression,
+            "suppression": plan.lists(SUPPRESSED),
+            "holds": plan.lists(ON_HOLD),
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -229,7 +243,7 @@ def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
     """Yield the first request of a conversation, and those after it that the operation can foresee."""
     conversation = step.operation.converse(batch, step.terms)
     suppose = step.operation.suppose
-    reply: Response | None = None
+    reply: Response | frozenset[int] | None = None
     for _ in range(MOST_FORESEEN + MOST_EACH * len(batch)):
         try:
             act = conversation.send(reply)
@@ -241,6 +255,8 @@ def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
             reply = suppose(act) if suppose else None
             if reply is None:
                 return
+        elif isinstance(act, Found):
+            reply = frozenset()
         elif not isinstance(act, Wait):
             return
 
@@ -305,9 +321,9 @@ def _masked(value: Any) -> Any:
     return HIDDEN
 
 
-def list_sentence(facts: Mapping[str, Any]) -> str:
-    """Say in one line how a suppression list fares."""
-    size = f"suppression {facts['list']}: {facts['entries']:,} entries"
+def list_sentence(kind: str, facts: Mapping[str, Any]) -> str:
+    """Say in one line how a suppression list, or a hold, fares."""
+    size = f"{kind} {facts['list']}: {facts['entries']:,} entries"
     return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
 
 
@@ -324,7 +340,8 @@ def _text(facts: dict[str, Any]) -> str:
         )
         lines += [f"  {step['warning']}"] if step["warning"] else []
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
-    lines += map(list_sentence, facts["suppression"])
+    lines += [list_sentence("suppression", one) for one in facts["suppression"]]
+    lines += [list_sentence("hold", one) for one in facts["holds"]]
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))
         lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,7 +136,8 @@ def _options(job: Job, asked: Asked) -> Options:
 async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
     log = logger(json=asked.json_log, job=setup.name)
     ledger.settle_fact("job", setup.name)
-    ledger.settle_fact("keys", "plain" if setup.secret is None else f"hashed {_secret_id(setup.secret)}")
+    erasing = setup.erasing is not None
+    setup = replace(setup, secret=ledger.protect(setup.secrets, hashed=setup.hashed, erasing=erasing))
     with _worker("source") as source_work, _worker("ledger") as ledger_work:
         asker = Asker(
             yes=asked.yes,
@@ -160,12 +161,6 @@ async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
             async with watcher:
                 code = await run.go()
         return 128 + caught[0] if caught and run.unfinished else code
-
-
-def _secret_id(secret: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(b"bulk ledger secret\x00" + secret).hexdigest()[:16]
 
 
 def _check_age(job: Job, source: Source, asked: Asked) -> None:

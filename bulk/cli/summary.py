@@ -9,7 +9,7 @@ from rich.table import Table
 from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger.view import View
-from bulk.report import status_facts, top_reasons
+from bulk.report.summary import status_facts, top_reasons
 
 
 def print_summary(path: Path, code: int, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from bulk.cli.summary import counts_table
 from bulk.cli.terminal import console
 from bulk.ledger.view import View
-from bulk.report import seconds_left, status_facts, top_reasons
+from bulk.report.summary import seconds_left, status_facts, top_reasons
 
 
 def tell_status(path: Path, *, as_json: bool) -> None:

@@ -1,13 +1,13 @@
 """What a system can do with a record: an operation, how its requests are filled, what it is told."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
 
-from bulk.conversation import Batch, Conversation, Request, Response
+from bulk.conversation import Batch, Conversation, Name, Request, Response, Wait
 from bulk.destinations.fields import Field
 
 
@@ -54,6 +54,64 @@ class Terms:
     seed: str = ""
 
 
+class State(StrEnum):
+    """Whom an erasure would find at a destination."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    CONFLICT = "conflict"
+    AMBIGUOUS = "ambiguous"
+    UNREAD = "unread"
+    """It could not be looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Whom an erasure would find.
+
+    Attributes:
+        position: Of the record in its batch.
+        state: Whether somebody is there, and whether that is certain.
+        records: How many records of that person the destination has.
+        children: How many other things would go with them; None if that is not counted.
+    """
+
+    position: int
+    state: State
+    records: int = 0
+    children: int | None = None
+
+
+Look = Generator[Request | Wait | Sighting, Any, None]
+"""Yields requests and waits, and a sighting of every record of a batch; changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """What an operation that erases people has beside its conversation.
+
+    The conversation settles who was removed as pending, to be verified, and who was never there as absent.
+
+    Attributes:
+        kinds: The identifiers a record may give, each with what it is everywhere: ``email``, ``phone`` or
+            ``id``. Identifiers of other kinds that are found mean something to this system alone.
+        look: Tells whom it would find.
+        verify: Reads people back by everything that was given or found; settles each as absent, still
+            present or, if that cannot be told, pending. None if nobody is read back.
+        patience: Given the step's options, until how many seconds after acceptance people are read back; 0
+            leaves that to ``bulk verify``.
+        by_hand: What people must do themselves where the vendor says that its API does not erase for good.
+        contacts: By listing, what names a listed contact.
+    """
+
+    kinds: Mapping[str, str]
+    look: Callable[[Batch, Terms], Look]
+    verify: Callable[[Batch, Terms], Conversation] | None
+    patience: Callable[[Any], float]
+    by_hand: str = ""
+    contacts: Mapping[str, Callable[[Mapping[str, Any]], Iterable[Name]]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What a system can do with a record.
@@ -85,6 +143,8 @@ class Operation:
         check: Says what is wrong with a step's options, given the names of its fields and its batch size,
             in sentences.
         surfaces: Further surfaces it cannot do without.
+        instead: What a step can say to do without them, in words.
+        erasing: What it has beside that if it erases people.
         whom: What sort of person it creates, sets or removes, such as ``user``: operations of one sort that
             name somebody alike mean the same person. Empty if it is about anything else.
         fact: Where the facts come from, and how sure they are.
@@ -114,6 +174,8 @@ class Operation:
     tailor: Callable[["Operation", Any], "Operation"] | None = None
     check: Callable[[Any, Collection[str], int | None], Sequence[str]] = lambda _options, _fields, _size: ()
     surfaces: tuple[str, ...] = ()
+    instead: str = ""
+    erasing: Erasing | None = None
     whom: str = ""
 
     @property

@@ -33,6 +33,14 @@ def no_effect(response: Response, message: str) -> Verdict:
     return Verdict(Status.FAILED, "no_effect", response.status, "", message, response.request_id)
 
 
+def unclear(response: Response) -> Verdict:
+    """Return the verdict of an answer to a look-up that tells neither who is there nor that nobody is."""
+    message = "the answer to a look-up is in a form that is not known"
+    return Verdict(
+        Status.FAILED, "broken_answer", response.status, "", message, response.request_id, ours=True
+    )
+
+
 def is_2xx(response: Response) -> bool:
     """Tell whether the status is one of success; the body may still say otherwise."""
     return 200 <= response.status < 300  # noqa: PLR2004 - HTTP status

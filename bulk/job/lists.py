@@ -1,8 +1,9 @@
 """Lists of people that a job names, as pydantic models."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from bulk.job.part import Part
 
@@ -23,8 +24,16 @@ class Excepted(ListColumn):
     """People who are taken off a suppression list: they came back with fresh consent."""
 
 
-class Suppression(ListColumn):
-    """A list of people who are not to be written to."""
+class Erased(Part):
+    """Everybody whom a ledger's erasing steps were asked to erase."""
+
+    ledger: str
+    field: str | None = Field(default=None, description="The only field that is compared.")
+    except_: Excepted | None = Field(default=None, alias="except")
+
+
+class People(ListColumn):
+    """A list of people, plain or hashed."""
 
     hash: Literal["none", "md5", "sha1", "sha256", "hmac-sha256"] = "none"
     secret: str | None = Field(default=None, repr=False, min_length=1)
@@ -33,9 +42,35 @@ class Suppression(ListColumn):
     except_: Excepted | None = Field(default=None, alias="except")
 
     @model_validator(mode="after")
-    def _keyed(self) -> "Suppression":
+    def _keyed(self) -> "People":
         if self.hash == "hmac-sha256" and self.secret is None:
             raise ValueError('hmac-sha256 needs a "secret", such as secret: "${LIST_SECRET}"')
         if self.hash != "hmac-sha256" and self.secret is not None:
             raise ValueError('a "secret" belongs to hash: hmac-sha256 only')
         return self
+
+
+class Hold(People):
+    """A list of people who must not be removed, such as a legal hold."""
+
+    reason: str = Field(min_length=1, description="Why; it stands in the ledger and the evidence.")
+    reference: str | None = Field(default=None, description="What the hold is called, such as a case number.")
+
+    @property
+    def why(self) -> str:
+        """The reason and the reference, in words."""
+        return f"{self.reason} ({self.reference})" if self.reference else self.reason
+
+
+def _form(given: object) -> str:
+    """Tell which form of list this is."""
+    if isinstance(given, Erased):
+        return "ledger"
+    return "ledger" if isinstance(given, Mapping) and "ledger" in given and "path" not in given else "path"
+
+
+Suppression = Annotated[
+    Annotated[People, Tag("path")] | Annotated[Erased, Tag("ledger")], Discriminator(_form)
+]
+"""A list of people who are not to be written to."""
+LIST_TAGS = frozenset(("path", "ledger"))

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from bulk.errors import JobError, suggestion
 from bulk.job import model
-from bulk.job.document import Path, parse_document
+from bulk.job.document import Document, Path, parse_document
 from bulk.job.environment import fill
 from bulk.job.mistakes import place_of, sentence
 from bulk.job.model import JobFile
@@ -34,6 +35,21 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
     document = parse_document(_text(path), path.name)
     for setting in settings:
         lay_over(document.value, setting)
+    return _loaded(document, path.parent, environ)
+
+
+def load_spec(spec: bytes, environ: Mapping[str, str]) -> Job:
+    """Return the job of a ledger's pass, as far as people are read back by it (``Job.spec``).
+
+    Raises:
+        JobError: It cannot be used any more: a variable is not set, or this version knows it otherwise.
+    """
+    given = orjson.loads(spec)
+    document = parse_document(orjson.dumps(given["job"]).decode(), "the ledger's job")
+    return _loaded(document, FilePath(given["folder"]), environ)
+
+
+def _loaded(document: Document, folder: FilePath, environ: Mapping[str, str]) -> Job:
     value, missing = fill(document.value, environ)
     problems = [document.problem(place, message) for place, message in missing]
     try:
@@ -44,7 +60,7 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
         problems += [sentence(document, item) for item in found if place_of(item["loc"]) not in unset]
         file = _without(value, [place_of(item["loc"]) for item in found])
     resolver = Resolver(document)
-    job = resolver.job(file, path.parent) if file else None
+    job = resolver.job(file, folder) if file else None
     problems += resolver.problems
     if job is None or problems:
         raise _mistakes(problems)

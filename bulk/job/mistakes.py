@@ -1,6 +1,6 @@
 """Pydantic's errors as sentences of ours: where, what was expected, the nearest right name; never a value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,8 +18,11 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("sync",), model.Sync),
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
-    (("suppression", int), lists.Suppression),
+    (("suppression", int), lists.People),
+    (("suppression", int), lists.Erased),
     (("suppression", int, "except"), lists.Excepted),
+    (("holds", int), lists.Hold),
+    (("holds", int, "except"), lists.Excepted),
 )
 _EXPECTED = {
     "literal_error": "one of {expected}",
@@ -58,9 +61,41 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
     return document.problem(path, message[:1].lower() + message[1:])
 
 
+def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, str]]:
+    """Yield where and what is wrong with keys that a system or an operation has of its own.
+
+    Where a value may be an object or a certain word, pydantic says why it is neither; what is wrong with an
+    object is told alone.
+    """
+    words = {error["loc"][:-1]: error["ctx"]["expected"] for error in errors if _is_word(error["loc"])}
+    for error in errors:
+        where: Path = error["loc"]
+        above = next((above for above in words if where[: len(above)] == above), None)
+        if above is None:
+            yield where, _own(error)
+        elif _is_word(where):
+            continue
+        elif error["type"] == "dataclass_type":
+            yield above, f"expected {words[above]} or keys with values"
+        else:
+            yield (*above, *where[len(above) + 1 :]), _own(error)
+
+
+def _is_word(where: Path) -> bool:
+    return str(where[-1]).startswith("literal[") if where else False
+
+
+def _own(error: Mapping[str, Any]) -> str:
+    if error["type"] == "unexpected_keyword_argument":
+        return "unknown key"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+
+
 def place_of(loc: tuple[str | int, ...]) -> Path:
     """Return where an error stands in the file: pydantic's path without the names of union members."""
     path: Path = ()
+    if loc[:1] == ("suppression",) and loc[2:3] and loc[2] in lists.LIST_TAGS:
+        loc = (*loc[:2], *loc[3:])
     for part in loc:
         may_be_tag = "fields" in path[:-1] or path == ("source", "key")
         if may_be_tag and part in model.FIELD_TAGS and path[-1] != "fields":
@@ -71,10 +106,9 @@ def place_of(loc: tuple[str | int, ...]) -> Path:
 
 def _known_keys(path: Path) -> list[str]:
     """Return the keys that may stand below ``path``."""
-    for pattern, part in _KEYS:
-        if len(pattern) == len(path) and all(map(_fits, path, pattern)):
-            return [item.alias or name for name, item in part.model_fields.items()]
-    return ["column", "expr", "value", "as", "split", "format", "timezone"]
+    parts = [part for pattern, part in _KEYS if len(pattern) == len(path) and all(map(_fits, path, pattern))]
+    known = [item.alias or name for part in parts for name, item in part.model_fields.items()]
+    return known or ["column", "expr", "value", "as", "split", "format", "timezone"]
 
 
 def _fits(here: str | int, want: str | type) -> bool:

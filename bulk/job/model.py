@@ -16,7 +16,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from bulk.job.lists import Suppression
+from bulk.job.lists import Hold, Suppression
 from bulk.job.part import Part
 from bulk.job.units import parse_duration, parse_share
 from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
@@ -286,9 +286,9 @@ class Guards(Part):
 
 
 class Ledger(Part):
-    """What the ledger keeps of a person."""
+    """What the ledger keeps of a person; where people are erased hashed keys, unless it is said otherwise."""
 
-    keys: Literal["plain", "hashed"] = "plain"
+    keys: Literal["plain", "hashed"] | None = None
 
 
 class JobFile(Part):
@@ -302,3 +302,8 @@ class JobFile(Part):
     guards: Guards = Guards()
     ledger: Ledger = Ledger()
     suppression: list[Suppression] = Field(default=[])
+    holds: list[Hold] = Field(default=[])
+
+    def keeps_hashed_keys(self, *, erasing: bool) -> bool:
+        """Tell whether the ledger keeps hashed keys: where people are erased, unless told otherwise."""
+        return self.ledger.keys == "hashed" or (self.ledger.keys is None and erasing)

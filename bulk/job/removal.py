@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bulk.conversation import KEY
 from bulk.destinations import SYSTEMS
-from bulk.destinations.operation import Operation
+from bulk.destinations.operation import Effect, Operation
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.naming import key_field, key_of
@@ -34,7 +34,7 @@ def removing_steps(
     asked = file.sync.removed
     if asked == model.IGNORE:
         return ()
-    for problem in _unfit_job(file):
+    for problem in _unfit_job(file, steps):
         tell(problem)
     used = {step.destination: places[step.destination] for step in steps}
     able = {
@@ -46,6 +46,8 @@ def removing_steps(
         tell(_unknown(asked, used.values()))
     elif not all(operation.removes for operation in able.values()):
         tell(f"{asked} removes nobody{_there_are(used.values())}")
+    elif file.holds and any(operation.effect is Effect.REMOVES for operation in able.values()):
+        tell(f"holds are not looked at when people leave a list, so {asked} and holds exclude each other")
     elif (key := key_of(file.source, steps[0].fields, steps[0].operation)) is None:
         tell(_NO_KEY)
     else:
@@ -53,10 +55,10 @@ def removing_steps(
     return ()
 
 
-def _unfit_job(file: model.JobFile) -> Iterator[str]:
+def _unfit_job(file: model.JobFile, steps: Sequence[Step]) -> Iterator[str]:
     if file.sync.mode != "changes":
         yield "needs mode: changes; with mode: all nobody knows who was delivered before"
-    if file.ledger.keys != "plain":
+    if file.keeps_hashed_keys(erasing=any(step.operation.erasing is not None for step in steps)):
         yield "needs ledger: {keys: plain}: who left the list is named by the key that the ledger kept"
 
 

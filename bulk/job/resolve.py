@@ -14,6 +14,7 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
+from bulk.job.mistakes import own_mistakes
 from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
@@ -37,6 +38,9 @@ class Resolver:
         known = {name: place for name, place in places.items() if place is not None}
         steps = [self.step(index, given, file, places) for index, given in enumerate(file.steps)]
         self._names_differ(file.steps)
+        erases = any(step is not None and step.operation.erasing for step in steps)
+        if erases:
+            self._can_be_read_again(file.source)
         made = tuple(step for step in steps if step is not None)
         if len(made) == len(steps):
             made += removing_steps(file, made, known, partial(self.complain, ("sync", "removed")))
@@ -51,8 +55,9 @@ class Resolver:
             steps=made,
             sync=file.sync,
             guards=file.guards,
-            hashed_keys=file.ledger.keys == "hashed",
+            hashed_keys=file.keeps_hashed_keys(erasing=erases),
             suppression=tuple(file.suppression),
+            holds=tuple(file.holds),
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:
@@ -109,8 +114,8 @@ class Resolver:
         try:
             return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
-            for item in error.errors(include_url=False, include_input=False):
-                self.complain((*path, *item["loc"]), _message(item))
+            for where, message in own_mistakes(error.errors(include_url=False, include_input=False)):
+                self.complain((*path, *where), message)
             return None
 
     def _surface_rates(self, path: Path, system: System, settings: Any) -> dict[str, Rate | None]:
@@ -185,6 +190,15 @@ class Resolver:
                 " compared, so duplicates are keep_last or keep_first",
             )
 
+    def _can_be_read_again(self, source: model.Source) -> None:
+        """Refuse what could not be read once more, to see that people are gone."""
+        if source.database is not None or "-" in source.paths:
+            at = "database" if source.database is not None else "path"
+            self.complain(
+                ("source", at),
+                "a job that erases people reads them from a file, because they are read back by it later",
+            )
+
     def _options(self, path: Path, operation: Operation, given: model.Step) -> Any:
         """Return the operation's own options as the step has them; None if it has none, or mistakes."""
         if operation.options is None:
@@ -243,13 +257,6 @@ def _incomplete(system: System, given: Mapping[str, str]) -> Iterator[str]:
             yield f'"{credential.option}" is missing'
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a key of a system's or an operation's own."""
-    if error["type"] == "unexpected_keyword_argument":
-        return "unknown key"
-    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
-
-
 def _rate(given: Rate | str | None, system: System) -> Rate | None:
     """Return the rate of a destination: its own, else the system's; ``none`` finds it by trying."""
     if given is None:
@@ -270,4 +277,5 @@ def _batch_size(operation: Operation, asked: int | None) -> int:
 
 
 def _duplicates(operation: Operation, step: model.Step, source: model.Source) -> str:
-    return step.duplicates or source.duplicates or ("keep_all" if operation.adds else "keep_last")
+    usual = "keep_all" if operation.adds or operation.erasing else "keep_last"
+    return step.duplicates or source.duplicates or usual

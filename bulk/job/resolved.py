@@ -16,7 +16,7 @@ from bulk.destinations.operation import Operation
 from bulk.destinations.system import Credential, System
 from bulk.job import model
 from bulk.job.document import Document
-from bulk.job.lists import Suppression
+from bulk.job.lists import Hold, Suppression
 from bulk.job.naming import key_field, key_of
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
@@ -123,6 +123,40 @@ class Job:
     guards: model.Guards
     hashed_keys: bool
     suppression: tuple[Suppression, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def erases(self) -> bool:
+        """Whether any step erases people."""
+        return any(step.operation.erasing is not None for step in self.steps)
+
+    @property
+    def erasing(self) -> dict[str, Any] | None:
+        """What the ledger notes of a job that erases people, as JSON values; None if it erases nobody."""
+        if not self.erases:
+            return None
+        return {
+            "destinations": {
+                name: {"system": place.system.name, "base_url": place.identity}
+                for name, place in self.used_destinations.items()
+            },
+            "steps": {step.name: _erasure(step) for step in self.steps if step.operation.erasing is not None},
+            "holds": [
+                {"list": [path.rpartition("/")[2] for path in hold.paths], "reason": hold.reason}
+                | ({"reference": hold.reference} if hold.reference else {})
+                for hold in self.holds
+            ],
+        }
+
+    @property
+    def spec(self) -> bytes:
+        """What is needed to read people back later, as JSON: nothing of it is a credential."""
+        value = self.document.value
+        destinations = {name: _uncredentialed(given) for name, given in value["destinations"].items()}
+        kept = {name: value[name] for name in ("name", "source", "steps")}
+        return orjson.dumps(
+            {"folder": str(self.folder.resolve()), "job": kept | {"destinations": destinations}}
+        )
 
     @property
     def digest(self) -> str:
@@ -156,6 +190,32 @@ class Job:
         """Return this job pointed at a sandbox: base URLs by system, one token for every credential."""
         moved = {name: _at_sandbox(place, urls, token) for name, place in self.destinations.items()}
         return dataclasses.replace(self, destinations=moved)
+
+
+def _erasure(step: Step) -> dict[str, Any]:
+    """Return what the ledger notes of a step that erases people."""
+    erasing = step.operation.erasing
+    return {
+        "operation": step.operation.name,
+        "options": dataclasses.asdict(step.options),
+        "by_hand": erasing.by_hand if erasing else "",
+    }
+
+
+def _uncredentialed(given: Any) -> Any:
+    """Return a destination as it was written, with credentials only where they name a variable."""
+    if not isinstance(given, dict) or "auth" not in given:
+        return given
+    return {name: value for name, value in given.items() if name != "auth"} | {
+        "auth": _variables(given["auth"])
+    }
+
+
+def _variables(auth: Any) -> Any:
+    if isinstance(auth, dict):
+        kept = {name: _variables(value) for name, value in auth.items()}
+        return {name: value for name, value in kept.items() if value}
+    return auth if re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", str(auth)) else ""
 
 
 def _at_sandbox(place: Destination, urls: Mapping[str, str], token: str) -> Destination:

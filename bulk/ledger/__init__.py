@@ -2,6 +2,8 @@
 
 from bulk.ledger.board import Board
 from bulk.ledger.entries import Entry
-from bulk.ledger.ledger import Intent, Ledger, Memory, PassFacts
+from bulk.ledger.erasures import Person
+from bulk.ledger.ledger import Ledger
+from bulk.ledger.notes import Intent, Memory, PassFacts
 
-__all__ = ["Board", "Entry", "Intent", "Ledger", "Memory", "PassFacts"]
+__all__ = ["Board", "Entry", "Intent", "Ledger", "Memory", "PassFacts", "Person"]

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from bulk.conversation import Status
+from bulk.conversation import Status, Verification
 
 CODES: tuple[Status, ...] = (
     Status.PENDING,
@@ -16,13 +16,16 @@ CODES: tuple[Status, ...] = (
 CODE = {status: code for code, status in enumerate(CODES)}
 EARLIER_STEP = len(CODES)
 """Code of rows that are skipped only because an earlier step failed; they may be sent after all."""
+AWAITING = len(CODES) + 1
+"""Code of rows that are pending, but sent and accepted: they are to be read back, not to be sent again."""
+_CODES = len(CODES) + 2
 Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 
 
 def code_set(*codes: int) -> Mask:
     """Return codes as a table of whether a code is among them."""
-    among = np.zeros(len(CODES) + 1, dtype=np.bool_)
+    among = np.zeros(_CODES, dtype=np.bool_)
     among[list(codes)] = True
     return among
 
@@ -36,7 +39,7 @@ class Board:
     def __init__(self, rows: int) -> None:
         self.told: Mask = np.zeros(rows, dtype=np.bool_)
         self.codes: npt.NDArray[np.uint8] = np.zeros(rows, dtype=np.uint8)
-        self._counts = np.zeros(len(CODES) + 1, dtype=np.int64)
+        self._counts = np.zeros(_CODES, dtype=np.int64)
         self._counts[0] = rows
 
     @property
@@ -44,7 +47,18 @@ class Board:
         """Rows by status; they sum up to all rows."""
         counts = {status: int(self._counts[code]) for status, code in CODE.items()}
         counts[Status.SKIPPED] += int(self._counts[EARLIER_STEP])
+        counts[Status.PENDING] += self.awaiting
         return counts
+
+    @property
+    def awaiting(self) -> int:
+        """How many rows were accepted and are to be read back."""
+        return int(self._counts[AWAITING])
+
+    @property
+    def unsent(self) -> int:
+        """How many rows are still to be sent."""
+        return int(self._counts[CODE[Status.PENDING]])
 
     @property
     def sendable(self) -> int:
@@ -58,9 +72,12 @@ class Board:
         self.told[index] = True
         self.codes[index] = codes
 
-    def settle(self, first_row: int, last_row: int, status: Status, reason: str = "") -> None:
+    def settle(
+        self, first_row: int, last_row: int, status: Status, reason: str = "", verification: str = ""
+    ) -> None:
         """Note what became of the rows in a range that were to be sent."""
         code = EARLIER_STEP if reason == "earlier_step" else CODE[status]
+        code = AWAITING if verification == Verification.PENDING else code
         segment = self.codes[first_row - 1 : last_row]
         if first_row == last_row and not self.told[first_row - 1]:
             self._counts[segment[0]] -= 1
@@ -69,13 +86,13 @@ class Board:
             return
         sent = ~self.told[first_row - 1 : last_row]
         before = segment[sent]
-        self._counts -= np.bincount(before, minlength=len(CODES) + 1)
+        self._counts -= np.bincount(before, minlength=_CODES)
         self._counts[code] += before.size
         segment[sent] = code
 
     def _recount(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> None:
-        self._counts -= np.bincount(before, minlength=len(CODES) + 1)
-        self._counts += np.bincount(after, minlength=len(CODES) + 1)
+        self._counts -= np.bincount(before, minlength=_CODES)
+        self._counts += np.bincount(after, minlength=_CODES)
 
     def spans(self, first_row: int, last_row: int, count: int) -> bool:
         """Tell whether ``count`` rows are all that the plan sends from ``first_row`` to ``last_row``."""

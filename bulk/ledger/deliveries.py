@@ -13,7 +13,7 @@ from bulk.ledger.board import CODE, Board, Mask
 from bulk.ledger.columns import packed, unpacked
 from bulk.ledger.entries import INSERT, Entry, values
 from bulk.ledger.fates import fates, known_by_now
-from bulk.ledger.file import connect_reader, transaction, translated
+from bulk.ledger.file import Writing, connect_reader, transaction, translated
 from bulk.ledger.folding import fold, intended
 from bulk.ledger.known import AT, DELIVERED, ROWS_A_FRAME, Hashes, Known, latest, newest
 
@@ -62,14 +62,14 @@ def _folded_next(connection: sqlite3.Connection, path: Path, digest: str, finger
     number: int = last[0]
     steps = connection.execute("SELECT step FROM steps WHERE pass = ?", (number,)).fetchall()
     boards = [_board(connection, path, number, step) for (step,) in steps]
-    goes_on = any(board.counts[Status.PENDING] for board in boards) and last[1:] == (digest, fingerprint)
+    goes_on = any(board.unsent for board in boards) and last[1:] == (digest, fingerprint)
     return None if goes_on else number
 
 
 class Deliveries:
     """What arrived, by scope: one step at one place. Needs the right to write the ledger."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: Writing, path: Path) -> None:
         self._connection = connection
         self._path = path
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import orjson
+
 from bulk.errors import HeldError, LedgerError, StoppedError
+from bulk.ledger.chain import Chain
 from bulk.ledger.schema import APPLICATION_ID, LATER_TABLES, TABLES, VERSION
 
 _HEADER = 100
@@ -45,7 +48,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into sentences: a full disk stops the run, damage refuses it."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
         code = getattr(error, "sqlite_errorname", "")
         if code.startswith("SQLITE_BUSY"):
             raise StoppedError(
@@ -60,13 +63,21 @@ def translated(path: Path) -> Iterator[None]:
         ) from None
 
 
+class Writing(sqlite3.Connection):
+    """A connection that may write; where erasures are recorded, every commit gets a link of the chain."""
+
+    chain: Chain | None = None
+
+
 @contextmanager
-def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+def transaction(connection: Writing, path: Path) -> Iterator[None]:
     """Write all or nothing."""
     with translated(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            if connection.chain is not None:
+                connection.chain.link()
             connection.execute("COMMIT")
         except BaseException:
             # On a full disk SQLite has rolled back already.
@@ -104,13 +115,13 @@ def _open_private(path: Path) -> int:
         raise LedgerError(f"{path}: the ledger cannot be opened for writing ({error.strerror})") from None
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> Writing:
     """Open a ledger that is held for writing; create its tables if it is new."""
     if path.stat().st_size and not is_ledger(path):
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
     with suppress(PermissionError):
         path.chmod(0o600)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
+    connection = Writing(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
     try:
         _make_ready(connection, path)
     except BaseException:
@@ -156,6 +167,21 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def read_fact(path: Path, name: str) -> str | None:
+    """Return a fact of a whole ledger.
+
+    Raises:
+        LedgerError: The file is missing, not a ledger, or damaged.
+    """
+    connection = connect_reader(path)
+    try:
+        with translated(path):
+            found = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    finally:
+        connection.close()
+    return None if found is None else str(found[0])
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

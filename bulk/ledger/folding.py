@@ -24,12 +24,12 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
             rows, places = told_rows(frame)
             board.tell(rows, status_codes(frame[STATUS])[places])
         entries = connection.execute(
-            "SELECT first_row, last_row, status, reason FROM entries"
+            "SELECT first_row, last_row, status, reason, verification FROM entries"
             " WHERE pass = ? AND step = ? ORDER BY seq",
             (number, step),
         )
-        for first, last, status, reason in entries:
-            board.settle(first, last, Status(status), reason)
+        for first, last, status, reason, verification in entries:
+            board.settle(first, last, Status(status), reason, verification)
 
 
 def intended(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> Mask:

@@ -1,9 +1,9 @@
 """A ledger held for writing by one run."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,58 +13,23 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board, Mask
+from bulk.ledger.chain import Chain, Entropy
 from bulk.ledger.columns import KEYS, as_told, packed, unpacked
 from bulk.ledger.deliveries import Deliveries
 from bulk.ledger.entries import INSERT, Entry, coalesce, values
+from bulk.ledger.erasures import Erasures, Person
 from bulk.ledger.file import Hold, connect, transaction, translated
 from bulk.ledger.folding import fold, intended, listed
+from bulk.ledger.keys import called, key_secret_id, secret_id
 from bulk.ledger.lookup import Hash, Hashes, named
+from bulk.ledger.notes import Intent, Memory, PassFacts
+from bulk.ledger.purging import Purging
+from bulk.ledger.sealing import Seal
 
 _INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
 _MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
-
-
-@dataclass(frozen=True, slots=True)
-class PassFacts:
-    """What identifies a pass.
-
-    Attributes:
-        job: The job's name.
-        digest: Fingerprint of the job.
-        fingerprint: Fingerprint of the source.
-        source: How to read the source again, without secrets.
-        steps: Name, destination and operation of each step.
-    """
-
-    job: str
-    digest: str
-    fingerprint: str
-    source: Mapping[str, Any]
-    steps: Sequence[tuple[str, str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """Rows whose request is about to be sent and must not be repeated blindly.
-
-    ``withdrawn`` takes that back: the request was certainly not processed.
-    """
-
-    step: int
-    first_row: int
-    last_row: int
-    at: float
-    withdrawn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a conversation asked to remember about its rows."""
-
-    step: int
-    first_row: int
-    last_row: int
-    data: Mapping[str, Any]
+_OF_A_PASS = ("keys", "told", "contents", "subjects", "requests", "jobs", "steps", "passes")
+"""What is dropped with a pass of which nothing was sent."""
 
 
 class Ledger:
@@ -73,8 +38,9 @@ class Ledger:
     All methods are synchronous and meant for one thread. ``boards`` holds the current pass, one per step.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, entropy: Entropy = os.urandom) -> None:
         self.path = path
+        self._entropy = entropy
         self._hold = Hold(path)
         try:
             self._connection = connect(path)
@@ -82,6 +48,7 @@ class Ledger:
             self._hold.release()
             raise
         self.deliveries = Deliveries(self._connection, path)
+        self.erasures = Erasures(self._connection, path)
         self.number = 0
         self.run = 0
         self.rows: int | None = None
@@ -112,18 +79,82 @@ class Ledger:
         """Names the current pass by its source and its number: the same again when it is resumed."""
         return f"{self.facts.fingerprint} {self.number}"
 
+    def fact(self, name: str) -> str | None:
+        """Return a fact of the whole ledger."""
+        found = self._query("SELECT value FROM facts WHERE name = ?", name)
+        return str(found[0][0]) if found else None
+
     def settle_fact(self, name: str, value: str) -> None:
         """Write a fact of the whole ledger once; refuse another value for it.
 
         Raises:
             LedgerError: The ledger was made with another value.
         """
-        found = self._query("SELECT value FROM facts WHERE name = ?", name)
-        if found and found[0][0] != value:
+        found = self.fact(name)
+        if found is not None and found != value:
             raise LedgerError(f"{self.path}: this ledger was made with another {name}")
-        if not found:
+        if found is None:
             with self._transaction() as connection:
                 connection.execute("INSERT INTO facts VALUES (?, ?)", (name, value))
+
+    def protect(self, secrets: Sequence[bytes], *, hashed: bool, erasing: bool) -> bytes | None:
+        """Settle whether keys are hashed, and whether erasures are recorded, in a chain, from now on.
+
+        Args:
+            secrets: Those there are, newest first.
+            hashed: Whether the job keeps hashed keys.
+            erasing: Whether any of its steps erases people.
+
+        Returns:
+            The secret that this ledger was made with; of a new one the newest. None if it needs none.
+
+        Raises:
+            LedgerError: It was made otherwise, or with a secret that is not given.
+        """
+        kept = key_secret_id(self.fact("keys")) or self.fact("subjects")
+        secret = (called(kept, secrets) if kept else next(iter(secrets), None)) if hashed or erasing else None
+        if kept and secret is None and (hashed or erasing):
+            raise LedgerError(
+                f"{self.path}: this ledger was made with another secret;"
+                " add it to those that are given, one a line"
+            )
+        self.settle_fact("keys", f"hashed {secret_id(secret)}" if hashed and secret else "plain")
+        if secret is not None:
+            with translated(self.path):
+                self._connection.execute("PRAGMA secure_delete=ON")
+            self.erasures.seal = Seal(secret, self._entropy)
+        if erasing and secret is not None:
+            self._begin_chain()
+            self.settle_fact("subjects", secret_id(secret))
+        return secret
+
+    def reopen(self, secrets: Sequence[bytes]) -> bytes:
+        """Go on with a ledger that records erasures; return the secret that it was made with.
+
+        Raises:
+            LedgerError: It records none, or its secret is not given.
+        """
+        hashed = (self.fact("keys") or "").startswith("hashed")
+        if self.fact("subjects") is None:
+            raise LedgerError(f"{self.path}: this ledger records no erasures")
+        secret = self.protect(secrets, hashed=hashed, erasing=True)
+        if secret is None:
+            raise LedgerError(f"{self.path}: set the secret that this ledger was made with")
+        return secret
+
+    def purging(self) -> Purging:
+        """Return what clears people out of this ledger; the chain goes on, if there is one."""
+        if self.fact("subjects") is not None:
+            self._begin_chain()
+        return Purging(self._connection, self.path)
+
+    def _begin_chain(self) -> None:
+        """Have every commit sealed from now on."""
+        if self._connection.chain is None:
+            with translated(self.path):
+                self._connection.chain = Chain(self._connection, self._entropy)
+            with self._transaction():
+                self._connection.chain.begin()
 
     def last_pass(self) -> PassFacts | None:
         """Return the facts of the last pass and make it the current one; None if there is none."""
@@ -184,12 +215,14 @@ class Ledger:
                 "INSERT INTO steps VALUES (?,?,?,?,?)",
                 [(self.number, index, *step) for index, step in enumerate(facts.steps)],
             )
+            if facts.erasing is not None:
+                self.erasures.write_job(self.number, facts.erasing, facts.spec)
         self.facts, self.rows, self.boards = facts, None, []
 
     def drop_pass(self) -> None:
         """Drop the current pass, of which nothing was sent: its reading broke off, or it was refused."""
         with self._transaction() as connection:
-            for table in ("keys", "told", "contents", "steps", "passes"):
+            for table in _OF_A_PASS:
                 connection.execute(f"DELETE FROM {table} WHERE pass = ?", (self.number,))  # noqa: S608 - fixed names
         self.number, self.rows, self.boards = 0, None, []
 
@@ -255,9 +288,13 @@ class Ledger:
         return found
 
     def commit(
-        self, entries: Iterable[Entry], intents: Iterable[Intent] = (), memories: Iterable[Memory] = ()
+        self,
+        entries: Iterable[Entry],
+        intents: Iterable[Intent] = (),
+        memories: Iterable[Memory] = (),
+        people: Iterable[Person] = (),
     ) -> None:
-        """Write a group of outcomes, intents and memories durably, in one transaction."""
+        """Write a group of outcomes, intents, memories, and people who were found, in one transaction."""
         merged = coalesce(entries, self.boards)
         with self._transaction() as connection:
             connection.executemany(INSERT, (values(entry, self.number, self.run) for entry in merged))
@@ -275,9 +312,19 @@ class Ledger:
                     for item in memories
                 ),
             )
+            self.erasures.add(self.number, people)
+            self.erasures.forget(self.number, merged)
         for entry in merged:
             verdict = entry.verdict
-            self.boards[entry.step].settle(entry.first_row, entry.last_row, verdict.status, verdict.reason)
+            self.boards[entry.step].settle(
+                entry.first_row, entry.last_row, verdict.status, verdict.reason, verdict.verification
+            )
+
+    def amend(self, number: int, entries: Sequence[Entry]) -> None:
+        """Write what became of rows of any pass since, in one transaction."""
+        with self._transaction() as connection:
+            connection.executemany(INSERT, (values(entry, number, self.run) for entry in entries))
+            self.erasures.forget(number, entries)
 
     def last_answer(self) -> float | None:
         """Return when the last outcome was known, in unix seconds."""

@@ -75,5 +75,40 @@ CREATE TABLE IF NOT EXISTS delivered (  -- what is known to have arrived; the ne
   body BLOB NOT NULL             -- checksum, Arrow IPC: steps between ascending identities, content, at
 );
 CREATE INDEX IF NOT EXISTS delivered_by_scope ON delivered (scope, seq);
+CREATE TABLE IF NOT EXISTS subjects (   -- who was to be erased: keyed hashes of everything given or found
+  seq INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL, step INTEGER NOT NULL,
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, kind, hash, found
+);
+CREATE INDEX IF NOT EXISTS subjects_by_step ON subjects (pass, step);
+CREATE TABLE IF NOT EXISTS requests (   -- what is noted of the requests for erasure
+  seq INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL, step INTEGER NOT NULL,
+  body BLOB NOT NULL             -- checksum, Arrow IPC: __row__, reference, received_at, due_at
+);
+CREATE INDEX IF NOT EXISTS requests_by_step ON requests (pass, step);
+CREATE TABLE IF NOT EXISTS found (      -- who was found at the destination, until they are seen to be gone
+  seq INTEGER PRIMARY KEY,
+  pass INTEGER NOT NULL, step INTEGER NOT NULL, row INTEGER NOT NULL,
+  body BLOB NOT NULL             -- sealed with the ledger's secret: JSON list of kind and value
+);
+CREATE INDEX IF NOT EXISTS found_by_row ON found (pass, step, row);
+CREATE TABLE IF NOT EXISTS jobs (       -- how people can be read back without the job file
+  pass INTEGER PRIMARY KEY,
+  facts TEXT NOT NULL,           -- JSON: destinations, erasing steps and their options, holds
+  body BLOB NOT NULL             -- sealed with the ledger's secret: JSON of the job, without credentials
+);
+CREATE TABLE IF NOT EXISTS purges (     -- what was purged, when and why
+  seq INTEGER PRIMARY KEY, at REAL NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS chain (      -- a link for every commit, if erasures are recorded here
+  seq INTEGER PRIMARY KEY,
+  items BLOB NOT NULL,           -- JSON: table, primary key and commitment of every row that was written
+  head BLOB NOT NULL             -- SHA-256 of the link before, the number and the items
+);
+CREATE TABLE IF NOT EXISTS salts (      -- of the commitments; deleted with what they were for
+  place TEXT NOT NULL, key TEXT NOT NULL, salt BLOB NOT NULL,
+  PRIMARY KEY (place, key)
+) WITHOUT ROWID;
 """
 """Tables that ledgers of the first version have not; a run adds them, and whoever reads does without."""

@@ -12,10 +12,12 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
-from bulk.conversation import KEY, ROW, Status
+from bulk.conversation import KEY, ROW, Status, Verification
 from bulk.errors import LedgerError
+from bulk.ledger.board import Board
 from bulk.ledger.columns import KEYS, LAST, TOLD, told_rows, unpacked, unpacked_told
 from bulk.ledger.file import connect_reader, translated
+from bulk.ledger.folding import fold
 
 ENTRIES = pl.Schema(
     {
@@ -56,7 +58,8 @@ EXPORT = (
 )
 """The contract's columns, in its order."""
 _TOLD, _PENDING = -1, -2
-_ENTRY_COLUMNS = ", ".join("NULL" if name == "verified_at" else name for name in ENTRIES)
+_VERIFIED_AT = "CASE WHEN verification IN ('absent', 'still_present') THEN finished_at END"
+_ENTRY_COLUMNS = ", ".join(_VERIFIED_AT if name == "verified_at" else name for name in ENTRIES)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,12 @@ class StepView:
         counts |= dict(self.tally.group_by("status").agg(pl.col("rows").sum()).iter_rows())
         counts[Status.PENDING] += int(np.count_nonzero(self.winner == _PENDING))
         return counts
+
+    @cached_property
+    def awaiting(self) -> int:
+        """How many rows were accepted and not read back yet."""
+        accepted = (self.entries["verification"] == Verification.PENDING).to_numpy()
+        return int(np.count_nonzero(accepted[self.winner[self.winner >= 0]]))
 
     def outcomes(self, first_row: int, last_row: int) -> pl.DataFrame:
         """Return the outcomes of a range of rows, one line each, without keys (columns of EXPORT but key)."""
@@ -154,7 +163,31 @@ class View:
         if not found:
             asked = "" if number is None else f" {number}"
             raise LedgerError(f"{self.path}: this ledger has no pass{asked} yet")
+        if found[0][0] in self.purged:
+            raise LedgerError(
+                f"{self.path}: the rows of pass {found[0][0]} were purged; its counts were kept"
+            )
         return found[0]
+
+    @cached_property
+    def purged(self) -> dict[int, dict[str, dict[str, int]]]:
+        """The passes of which the rows were dropped, with the counts of each step."""
+        known = self._query("SELECT count(*) FROM sqlite_schema WHERE name = 'purges'")
+        told = self._query("SELECT facts FROM purges ORDER BY seq") if known[0][0] else []
+        counts = (orjson.loads(facts).get("counts", {}) for (facts,) in told)
+        return {int(number): steps for one in counts for number, steps in one.items()}
+
+    @cached_property
+    def awaiting_verification(self) -> int:
+        """How many outcomes of erasures, over all passes, were accepted and not read back yet."""
+        passes = self._query("SELECT DISTINCT pass, step FROM entries WHERE verification = 'pending'")
+        return sum(self._awaiting(number, step) for number, step in passes)
+
+    def _awaiting(self, number: int, step: int) -> int:
+        ((rows,),) = self._query("SELECT rows FROM passes WHERE pass = ?", number)
+        board = Board(rows or 0)
+        fold(self._connection, self.path, number, step, board)
+        return board.awaiting
 
     def __enter__(self) -> Self:
         return self
@@ -228,10 +261,13 @@ class View:
 
     @property
     def state(self) -> str:
-        """``reading``, ``sending`` (something is pending) or ``finished``."""
+        """``reading``, ``sending`` (something is pending), ``verifying`` (only read-backs), ``finished``."""
         if self.rows is None:
             return "reading"
-        return "sending" if any(step.counts[Status.PENDING] for step in self.steps) else "finished"
+        pending = sum(step.counts[Status.PENDING] for step in self.steps)
+        if not pending:
+            return "finished"
+        return "verifying" if pending == sum(step.awaiting for step in self.steps) else "sending"
 
     def keys(self) -> Iterator[tuple[int, int, pl.DataFrame]]:
         """Yield the first and last row of each chunk of the pre-pass, and its keys (columns ROW, KEY)."""

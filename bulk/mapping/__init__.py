@@ -2,7 +2,7 @@
 
 from bulk.mapping.compile import compile_step
 from bulk.mapping.expression import check_expression
-from bulk.mapping.identifiers import Identifier, fits, identifiers
+from bulk.mapping.identifiers import Identifier, fits, identifiers, names_people
 from bulk.mapping.problem import Problem
 from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of, naming_field
 from bulk.mapping.step import StepMapping
@@ -19,5 +19,6 @@ __all__ = [
     "dtype_of",
     "fits",
     "identifiers",
+    "names_people",
     "naming_field",
 ]

@@ -1,6 +1,7 @@
 """Batches: always the same ones from the same records."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -147,7 +148,7 @@ def _occurrences(hashes: Hashes) -> Index:
 def without(batch: Batch, left_out: Mask) -> Batch:
     """Return a batch of the other records: those left out were never to share a request with them."""
     frame = batch.records.frame[batch.start : batch.stop].filter(pl.Series(~left_out))
-    return Batch(Records(frame), 0, frame.height)
+    return replace(batch, records=Records(frame), start=0, stop=frame.height)
 
 
 def wanted_parts(batch: Batch, wanted: Mask) -> Iterator[Batch]:

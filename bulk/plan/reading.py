@@ -1,7 +1,7 @@
 """What rows are told before the first request: the pre-pass."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +14,12 @@ from bulk.plan.keys import key_hashes
 from bulk.plan.removal import Leaving, not_concerned
 
 OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
+SUPPRESSED, ON_HOLD = "suppressed", "on_hold"
 TOLD_AT_ONCE = 100_000
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
 Standing = Callable[[pl.DataFrame], tuple[Index, Mask]]
-"""Tells of each row of a source chunk the suppression list that holds it, or -1; and which lists hold any."""
+"""Tells of each row of a source chunk the list that holds it, or -1; and which lists hold any."""
 
 
 class Judge(Protocol):
@@ -38,7 +39,8 @@ class StepPlan:
         duplicates: ``keep_last``, ``keep_first`` or ``keep_all``.
         opted_out: ``exclude``, ``include`` or ``only``.
         changes: Tells which records are as they were delivered before; None if all are sent.
-        holds_back: Whether it is held back from people who stand in a suppression list.
+        heeds: The reason of the lists whose people it is held back from; empty if there are none.
+        erases: Whether it is written down who it was asked to erase.
         removes: Whether its rows are those who left the source; to all others those are told as filtered.
     """
 
@@ -47,8 +49,50 @@ class StepPlan:
     duplicates: str
     opted_out: str
     changes: Comparison | None = None
-    holds_back: bool = False
+    heeds: str = ""
+    erases: bool = False
     removes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Lists in which the people of each row are looked for.
+
+    Attributes:
+        reason: Why their rows are skipped, as a code.
+        said: The same in words, by list.
+        standing: Tells who stands in which.
+    """
+
+    reason: str
+    said: Sequence[str]
+    standing: Standing
+
+
+@dataclass(slots=True)
+class _Watching:
+    """What a watch has seen: by chunk, the places of rows and the list of each; and which lists hold any."""
+
+    watch: Watch
+    met: Mask
+    seen: list[tuple[Index, Index]] = field(default_factory=list)
+
+    def look(self, frame: pl.DataFrame) -> Mask:
+        """Look for the people of a chunk's rows; mark who stands in a list."""
+        lists, met = self.watch.standing(frame)
+        self.met |= met
+        held = lists >= 0
+        if held.any():
+            self.seen.append((frame[ROW].to_numpy()[held].astype(np.int64) - 1, lists[held]))
+        return held
+
+    def lists(self, rows: int) -> Index:
+        """Return by row the list it stands in, or -1; what was seen is let go."""
+        lists = np.full(rows, -1, dtype=np.int16)
+        for places, found in self.seen:
+            lists[places] = found
+        self.seen = []
+        return lists.astype(np.int64)
 
 
 class Sink(Protocol):
@@ -63,6 +107,9 @@ class Sink(Protocol):
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Take the hashes of records that a step may send (ROW, IDENTITY, CONTENT)."""
 
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
+        """Take the source rows of requests for erasure; those that are held are not asked to be erased."""
+
 
 class Reading:
     """The pre-pass: reads every row once and tells each step which rows it will not send.
@@ -76,15 +123,13 @@ class Reading:
         left: Those who left (ROW, KEY).
         spared: How many left whom nobody removes, because it is not certain that the list does not name them.
         told: By step, how many rows were told what.
-        met: By suppression list, whether any row stands in it.
     """
 
     def __init__(
         self,
         steps: Sequence[StepPlan],
         sink: Sink,
-        lists: Sequence[str] = (),
-        standing: Standing | None = None,
+        watches: Sequence[Watch] = (),
         leaving: Leaving | None = None,
     ) -> None:
         self._steps = steps
@@ -95,10 +140,7 @@ class Reading:
         self._alive: list[list[Mask]] = [[] for _ in steps]
         self._rejected: list[list[Mask]] = [[] for _ in steps]
         self._unchanged: list[list[Mask]] = [[] for _ in steps]
-        self._lists = lists
-        self._standing = standing
-        self._suppressed: list[tuple[Index, Index]] = []
-        self.met = np.zeros(len(lists), dtype=np.bool_)
+        self._watching = [_Watching(one, np.zeros(len(one.said), dtype=np.bool_)) for one in watches]
         self._leaving = leaving
         self.rows = 0
         self.malformed = 0
@@ -114,8 +156,6 @@ class Reading:
         self.malformed += malformed.height
         if self._leaving is not None:
             self._leaving.see(keys)
-        if self._standing is not None and frame.height:
-            self._take_suppressed(frame[ROW].to_numpy(), *self._standing(frame))
 
     def _take_left(self, leaving: Leaving) -> None:
         """Put those who left behind the source's rows, unless some of these do not say whom they name."""
@@ -129,6 +169,8 @@ class Reading:
     def _take(self, frame: pl.DataFrame, malformed: pl.DataFrame, *, left: bool) -> pl.Series:
         """Judge rows of the source, or those who left; return their keys."""
         self.rows += frame.height + malformed.height
+        looking = self._watching if frame.height and not left else ()
+        held = {one.watch.reason: one.look(frame) for one in looking}
         keys = pl.Series()
         for index, step in enumerate(self._steps):
             own = step.judge.judge(frame) if step.removes is left else not_concerned(frame, left=left)
@@ -137,8 +179,12 @@ class Reading:
                 keys = judged[KEY]
                 self._take_keys(judged)
             self._take_step(index, judged)
+            good = own[REASON].is_null()
             if step.changes is not None:
-                self._compare(index, step.changes, frame.filter(own[REASON].is_null()))
+                self._compare(index, step.changes, frame.filter(good))
+            if step.erases and frame.height and not left:
+                on_hold = held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_))
+                self._sink.write_asked(index, frame.filter(good), on_hold[good.to_numpy()])
         return keys
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
@@ -167,11 +213,9 @@ class Reading:
             self._sink.write_contents(index, changed.select(ROW, IDENTITY, CONTENT))
         self._unchanged[index].append(unchanged)
 
-    def _take_suppressed(self, rows: npt.NDArray[np.uint32], lists: Index, met: Mask) -> None:
-        self.met |= met
-        held = np.flatnonzero(lists >= 0)
-        if held.size:
-            self._suppressed.append((rows[held].astype(np.int64) - 1, lists[held]))
+    def met(self, reason: str) -> list[bool]:
+        """Tell of each list with this reason whether any row stands in it."""
+        return [met for one in self._watching if one.watch.reason == reason for met in one.met.tolist()]
 
     def _tell(self, step: int, frame: pl.DataFrame) -> None:
         for part in frame.iter_slices(TOLD_AT_ONCE):
@@ -191,7 +235,7 @@ class Reading:
         self._hashes = []
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
-        held = self._tell_suppressed(alive)
+        held = {one.watch.reason: self._tell_held(one, alive) for one in self._watching}
         if self._needs_keys and self.rows:
             self._tell_duplicates(alive, rejected, held, hashes)
         for index, step in enumerate(self._steps):
@@ -209,25 +253,26 @@ class Reading:
             elif step.opted_out == "only":
                 self._skip(index, alive[index], ~opted, "filtered", "this person has not opted out")
 
-    def _tell_suppressed(self, alive: list[Mask]) -> Mask:
-        """Tell who stands in a suppression list, where steps hold them back; return whom that concerns."""
-        lists = np.full(self.rows, -1, dtype=np.int16)
-        for places, found in self._suppressed:
-            lists[places] = found
-        self._suppressed = []
-        for number in np.flatnonzero(self.met).tolist():
-            concerned, message = lists == number, standing_in(self._lists[number])
+    def _tell_held(self, watching: _Watching, alive: list[Mask]) -> Mask:
+        """Tell who stands in a list, where steps heed it; return whom that concerns."""
+        lists, reason = watching.lists(self.rows), watching.watch.reason
+        for number in np.flatnonzero(watching.met).tolist():
+            concerned = lists == number
             for index, step in enumerate(self._steps):
-                if step.holds_back:
-                    self._skip(index, alive[index], concerned, "suppressed", message)
+                if step.heeds == reason:
+                    self._skip(index, alive[index], concerned, reason, watching.watch.said[number])
         return lists >= 0
 
     def _tell_duplicates(
-        self, alive: list[Mask], rejected: list[Mask], held: Mask, hashes: npt.NDArray[np.uint64]
+        self,
+        alive: list[Mask],
+        rejected: list[Mask],
+        held: Mapping[str, Mask],
+        hashes: npt.NDArray[np.uint64],
     ) -> None:
         """Decide once per destination, among the rows of its first step; then among rows only others have.
 
-        Whoever stands in a suppression list is no candidate where that holds back.
+        Whoever stands in a list that a step heeds is no candidate there.
         """
         for destination in dict.fromkeys(step.destination for step in self._steps):
             members = [index for index, step in enumerate(self._steps) if step.destination == destination]
@@ -235,7 +280,8 @@ class Reading:
             bad = np.zeros_like(first)
             for index in members:
                 if self._steps[index].duplicates != "keep_all":
-                    among = first & ~held if self._steps[index].holds_back else first
+                    heeded = held.get(self._steps[index].heeds)
+                    among = first if heeded is None else first & ~heeded
                     self._tell_dropped(index, alive[index], among, hashes)
                     rest = alive[index] & ~bad
                     if (rest & ~first).any():
@@ -283,11 +329,6 @@ class Reading:
     def sendable(self, step: int) -> int:
         """How many rows the step sends; only after ``finish``."""
         return self.rows - sum(self.told[step].values())
-
-
-def standing_in(name: str) -> str:
-    """Say why a row is held back by a suppression list."""
-    return f"stands in {name}"
 
 
 def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFrame:

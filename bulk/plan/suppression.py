@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ VALUE = "value"
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "hmac-sha256": 64}
 """Hexadecimal digits of each hash."""
 _POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
-_HEX = 16
-"""Digits that are kept of a hash in hexadecimal: 64 bits."""
+_HEX, _BYTES = 16, 8
+"""Digits and bytes that are kept of a hash: 64 bits."""
 _ROOM = 1 << 16
 """Hashes that a list has room for before it grows."""
 _SEPARATORS = r"[\s.()/\p{Pd}]"
@@ -83,25 +83,41 @@ class Recipe:
         return formed.set(formed == "", None)
 
     def _usual(self, value: pl.Expr) -> pl.Expr:
-        phone = value.str.contains(_DIALLED if self.hash == "none" else _INTERNATIONAL)
-        return (
-            pl.when(value.str.contains("@", literal=True))
-            .then(value.str.to_lowercase())
-            .when(phone)
-            .then(value.str.replace_all(_SEPARATORS, ""))
-            .otherwise(value)
-        )
+        return usual(value, _DIALLED if self.hash == "none" else _INTERNATIONAL)
+
+    def digests(self, texts: pl.Series) -> tuple[Index, list[bytes]]:
+        """Hash identifiers whole and tell the place of each; those without a form to compare are left out."""
+        formed = self._formed(texts)
+        present = formed.is_not_null()
+        return np.flatnonzero(present.to_numpy()), self._whole(formed.filter(present))
 
     def _hashed(self, texts: pl.Series) -> Hashes:
         if self.hash == "none":
             return texts.hash().to_numpy()
+        return shortened(self._whole(texts))
+
+    def _whole(self, texts: pl.Series) -> list[bytes]:
         encoded = (text.encode() for text in texts)
         if self.hash == "hmac-sha256":
-            digests = [hmac.digest(self.secret, text, "sha256")[:8] for text in encoded]
-        else:
-            digest = getattr(hashlib, self.hash)
-            digests = [digest(text, usedforsecurity=False).digest()[:8] for text in encoded]
-        return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+            return [hmac.digest(self.secret, text, "sha256") for text in encoded]
+        digest = getattr(hashlib, self.hash)
+        return [digest(text, usedforsecurity=False).digest() for text in encoded]
+
+
+def usual(value: pl.Expr, phone: str = _DIALLED) -> pl.Expr:
+    """Return the form in which identifiers are compared, if nothing else is said."""
+    return (
+        pl.when(value.str.contains("@", literal=True))
+        .then(value.str.to_lowercase())
+        .when(value.str.contains(phone))
+        .then(value.str.replace_all(_SEPARATORS, ""))
+        .otherwise(value)
+    )
+
+
+def shortened(digests: Iterable[bytes]) -> Hashes:
+    """Return the first 64 bits of each hash."""
+    return np.frombuffer(b"".join(digest[:_BYTES] for digest in digests), dtype=">u8").astype(np.uint64)
 
 
 def _is_hash(texts: pl.Series, name: str) -> pl.Series:
@@ -153,6 +169,7 @@ class Listed:
         columns: The columns of identifiers that are compared with it.
         members: Who stands in it, sorted, without those who are excepted.
         former: Who stood in it earlier in this run.
+        why: What people say of it, such as the reason of a hold.
     """
 
     name: str
@@ -160,6 +177,12 @@ class Listed:
     columns: frozenset[str]
     members: Hashes = field(repr=False)
     former: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
+    why: str = ""
+
+    @property
+    def said(self) -> str:
+        """Why a row is held back by it, in words."""
+        return f"stands in {self.name}: {self.why}" if self.why else f"stands in {self.name}"
 
     def holds(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
         """Tell which hashes stand in it, or stood in it earlier in this run."""
@@ -168,7 +191,11 @@ class Listed:
     def after(self, earlier: "Listed") -> "Listed":
         """Return this list, so that nobody leaves it before the run ends: it may be half written."""
         former = [without(each, self.members) for each in (earlier.members, earlier.former)]
-        return Listed(self.name, self.recipe, self.columns, self.members, gathered(former))
+        return replace(self, former=gathered(former))
+
+    def names(self, identifiers: Sequence[str]) -> bool:
+        """Tell whether any of some identifiers stands in it, whatever kind it is of."""
+        return bool(self.holds(self.recipe.hashes(pl.Series(identifiers, dtype=pl.String))).any())
 
 
 def standing(lists: Sequence[Listed], people: pl.DataFrame) -> tuple[Index, npt.NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from bulk.ledger import Entry, Intent, Ledger, Memory
+from bulk.ledger import Entry, Intent, Ledger, Memory, Person
 
 GATHER = 0.02
 """Seconds a group waits for company: with the commit itself well under the promised 50 ms."""
@@ -27,6 +27,7 @@ class _Group:
     entries: list[Entry] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -69,6 +70,11 @@ class Committer:
         self._group.memories.append(memory)
         await self._committed()
 
+    async def recognise(self, people: list[Person]) -> None:
+        """Return once it is durable who was found."""
+        self._group.people += people
+        await self._committed()
+
     async def flush(self) -> None:
         """Return once everything taken so far is durable."""
         await self._committed()
@@ -108,7 +114,9 @@ class Committer:
         if not self._closing:
             self._something.clear()
             self._urgent.clear()
-        await self._work(lambda: self._ledger.commit(group.entries, group.intents, group.memories))
+        await self._work(
+            lambda: self._ledger.commit(group.entries, group.intents, group.memories, group.people)
+        )
         for waiter in group.waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -1,14 +1,17 @@
-"""Reads suppression lists: any file that could be a source, one column of it."""
+"""Reads lists of people: one column of any file that could be a source, or whom a ledger says were erased."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
 from bulk.conversation import ROW
-from bulk.errors import SourceError, suggestion
-from bulk.plan.suppression import DIGITS, Hashes, Listed, Recipe, gathered, without
+from bulk.errors import LedgerError, SourceError, suggestion
+from bulk.ledger.erased import erased
+from bulk.plan.subjects import COMPARABLE
+from bulk.plan.suppression import DIGITS, Hashes, Listed, Recipe, gathered, shortened, without
 from bulk.source import Chunk, SourceOptions, open_source
 from bulk.source.contents import Stat, stat_of
 from bulk.source.locating import locate
@@ -19,6 +22,20 @@ State = tuple[tuple[str, Stat | None], ...]
 
 class ColumnError(SourceError):
     """A list has no such column."""
+
+
+class Origin(Protocol):
+    """Where a list is read from."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def state(self) -> State:
+        """Return what changes when the list does."""
+
+    def members(self, recipe: Recipe) -> Hashes:
+        """Return who stands in it, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,36 @@ class Column:
             if source.changed():
                 raise SourceError(f"{self.name} changed while it was being read")
 
+    def members(self, recipe: Recipe) -> Hashes:
+        """Read who stands in the list.
+
+        Raises:
+            SourceError: It cannot be read, or is not hashed as the recipe says.
+        """
+        texts = 0
+
+        def counted(found: pl.Series) -> Hashes:
+            nonlocal texts
+            texts += found.len()
+            return recipe.listed(found)
+
+        members = self.gathered(counted)
+        if texts and not members.size and recipe.hash != "none":
+            digits = DIGITS[recipe.hash]
+            raise SourceError(
+                f"{self.name} holds no {recipe.hash}, which has {digits} hexadecimal digits;"
+                " check `hash` and `column`"
+            )
+        return members
+
+    def gathered(self, hashes: Callable[[pl.Series], Hashes]) -> Hashes:
+        """Read all of it as hashes, sorted.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        return gathered(hashes(texts) for texts in self.texts())
+
     def _found(self, schema: pl.Schema) -> str:
         names = schema.names()
         if self.column is None:
@@ -90,22 +137,56 @@ def _refuse_malformed(chunk: Chunk) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """Everybody whom a ledger's erasing steps were asked to erase.
+
+    Attributes:
+        path: The ledger.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What people call it, without folders."""
+        return self.path.name
+
+    def state(self) -> State:
+        """Return what changes when the ledger does, be it held by a run."""
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return tuple((path.name, stat_of(path) if path.exists() else None) for path in files)
+
+    def members(self, recipe: Recipe) -> Hashes:  # noqa: ARG002 - they are hashed already, by that recipe
+        """Read who stands in it.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        try:
+            return gathered([shortened(erased(self.path, COMPARABLE))])
+        except LedgerError as error:
+            raise SourceError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
 class ListFile:
-    """A suppression list of a job, and how it is read.
+    """A list of people of a job, and how it is read.
 
     Attributes:
         place: Where it stands in the job, for messages.
-        column: What is read.
+        origin: What is read.
         recipe: How identifiers are compared with it.
         columns: The columns of identifiers that are compared with it.
         excepted: Who is taken off it.
+        why: What people say of it, such as the reason of a hold.
     """
 
     place: str
-    column: Column
+    origin: Origin
     recipe: Recipe
     columns: frozenset[str]
     excepted: Column | None = None
+    why: str = ""
 
     def state(self) -> State:
         """Return what changes when its files do.
@@ -113,7 +194,7 @@ class ListFile:
         Raises:
             SourceError: They cannot be found.
         """
-        return self.column.state() + (self.excepted.state() if self.excepted else ())
+        return self.origin.state() + (self.excepted.state() if self.excepted else ())
 
     def read(self) -> Listed:
         """Read the list as it is now.
@@ -121,32 +202,8 @@ class ListFile:
         Raises:
             SourceError: It cannot be read, or is not hashed as the job says.
         """
-        members = self.members()
-        if self.excepted is not None:
-            members = without(members, self.exceptions(self.excepted))
-        return Listed(self.column.name, self.recipe, self.columns, members)
-
-    def members(self) -> Hashes:
-        """Read who stands in the list.
-
-        Raises:
-            SourceError: It cannot be read, or is not hashed as the job says.
-        """
-        texts = 0
-
-        def counted(found: pl.Series) -> Hashes:
-            nonlocal texts
-            texts += found.len()
-            return self.recipe.listed(found)
-
-        members = _gathered(self.column, counted)
-        if texts and not members.size and self.recipe.hash != "none":
-            digits = DIGITS[self.recipe.hash]
-            raise SourceError(
-                f"{self.column.name} holds no {self.recipe.hash}, which has {digits} hexadecimal digits;"
-                " check `hash` and `column`"
-            )
-        return members
+        members = self.origin.members(self.recipe)
+        return self.listed(members, None if self.excepted is None else self.exceptions(self.excepted))
 
     def exceptions(self, column: Column) -> Hashes:
         """Read who is taken off it.
@@ -154,8 +211,9 @@ class ListFile:
         Raises:
             SourceError: They cannot be read.
         """
-        return _gathered(column, self.recipe.excepted)
+        return column.gathered(self.recipe.excepted)
 
-
-def _gathered(column: Column, hashes: Callable[[pl.Series], Hashes]) -> Hashes:
-    return gathered(hashes(texts) for texts in column.texts())
+    def listed(self, members: Hashes, excepted: Hashes | None) -> Listed:
+        """Return the list, given who stands in it and who is taken off it."""
+        members = members if excepted is None else without(members, excepted)
+        return Listed(self.origin.name, self.recipe, self.columns, members, why=self.why)

@@ -1,24 +1,25 @@
 """Decides which pass of the ledger a run works on, and reads the source for a new one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from bulk.conversation import KEY, NAMELESS, ROW, Status
+from bulk.conversation import KEY, NAMELESS, ROW
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
 from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
-from bulk.plan.reading import Reading, Sink, Standing, StepPlan
+from bulk.plan.reading import Index, Mask, Reading, Sink, StepPlan, Watch
 from bulk.plan.removal import Leaving, Removal
-from bulk.plan.suppression import standing
+from bulk.plan.subjects import given_subjects, naming, requests
+from bulk.plan.suppression import Listed, standing
 from bulk.runner.feed import check_unchanged
-from bulk.runner.setup import Setup, StepSetup
+from bulk.runner.setup import Naming, Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
 
 LARGEST_ROW = 2**32 - 2
@@ -35,8 +36,10 @@ class LedgerSink:
 
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger = ledger
-        self._hash = hasher(setup.secret)
+        self._hash = hasher(setup.key_secret)
         self._scopes = [(step.scope,) if step.removes is None else step.removes.told for step in setup.steps]
+        self._steps = setup.steps
+        self._naming = naming(setup.secret or b"")
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         """Keep the keys of consecutive rows."""
@@ -50,6 +53,16 @@ class LedgerSink:
         """Keep the hashes of records that a step may send; a removal takes back what all steps there told."""
         for scope in self._scopes[step]:
             self._ledger.deliveries.write(self._ledger.number, step, scope, frame)
+
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
+        """Keep whom a step was asked to erase, as keyed hashes, and what is noted of the requests."""
+        one = self._steps[step]
+        if one.operation.erasing is None or frame.is_empty():
+            return
+        records = one.mapping.encode(frame)
+        asked = records.filter(pl.Series(~held))
+        people = given_subjects(asked, one.operation.erasing.kinds, self._naming)
+        self._ledger.erasures.write(self._ledger.number, step, people, requests(records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,8 @@ class Comparisons:
             step.duplicates,
             step.opted_out,
             removal or self.changes.get(step.index),
-            holds_back=step.naming is not None,
+            heeds=step.heeds,
+            erases=step.operation.erasing is not None,
             removes=removal is not None,
         )
 
@@ -97,7 +111,7 @@ def comparisons(
     """
     if setup.sync is None:
         return Comparisons()
-    since, hashed = setup.sync.since(now), stable_hash(setup.secret)
+    since, hashed = setup.sync.since(now), stable_hash(setup.key_secret)
     steps = [step for step in setup.steps if step.removes is None]
     found = {step.scope: known(step.scope) for step in steps}
 
@@ -147,8 +161,7 @@ def read_source(
     """
     compared = compared or Comparisons()
     plans = [compared.plan(step) for step in setup.steps]
-    lists = [one.name for one in setup.suppression.lists]
-    reading = Reading(plans, sink, lists, _standing(setup), compared.leaving)
+    reading = Reading(plans, sink, list(_watches(setup)), compared.leaving)
     for chunk in setup.source.chunks():
         if stop is not None and stop.requested:
             raise StoppingError
@@ -161,17 +174,31 @@ def read_source(
     return reading
 
 
-def _standing(setup: Setup) -> Standing | None:
-    """Return what tells who stands in a suppression list, if any step holds anybody back."""
-    naming = next((step.naming for step in setup.steps if step.naming is not None), None)
-    if naming is None:
-        return None
-    return lambda frame: standing(setup.suppression.lists, naming.identified(frame))
+def _watches(setup: Setup) -> Iterator[Watch]:
+    """Yield the lists that any step heeds, and what tells who stands in them."""
+    for reason, given in setup.lists.items():
+        names = next((step.naming for step in setup.steps if step.heeds == reason), None)
+        if names is not None:
+            yield Watch(reason, [one.said for one in given.lists], partial(_standing, given.lists, names))
+
+
+def _standing(lists: Sequence[Listed], names: Naming, frame: pl.DataFrame) -> tuple[Index, Mask]:
+    return standing(lists, names.identified(frame))
+
+
+def met_lists(reading: Reading, setup: Setup, reason: str) -> list[bool]:
+    """Tell of each list with a reason whether any row stands in it; of one that no step heeds, none does."""
+    return reading.met(reason) or [False] * len(setup.lists[reason].lists)
 
 
 def unmet(reading: Reading, setup: Setup) -> list[str]:
-    """Name the suppression lists in which no row stands."""
-    return [one.name for one, met in zip(setup.suppression.lists, reading.met, strict=True) if not met]
+    """Name the lists in which no row stands."""
+    return [
+        one.name
+        for reason, given in setup.lists.items()
+        for one, met in zip(given.lists, met_lists(reading, setup, reason), strict=True)
+        if not met
+    ]
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:
@@ -197,7 +224,7 @@ def _last_begun(ledger: Ledger) -> PassFacts | None:
 
 def _goes_on(setup: Setup, ledger: Ledger, last: PassFacts, facts: PassFacts) -> bool:
     """Tell whether a run goes on with the last pass; else a new one begins."""
-    pending = any(board.counts[Status.PENDING] for board in ledger.boards)
+    pending = any(board.unsent for board in ledger.boards)
     same_source, same_job = last.fingerprint == facts.fingerprint, last.digest == facts.digest
     if setup.sync is None and same_source and same_job:
         return True
@@ -207,7 +234,7 @@ def _goes_on(setup: Setup, ledger: Ledger, last: PassFacts, facts: PassFacts) ->
 
 
 def _changed(ledger: Ledger, last: PassFacts, facts: PassFacts) -> str:
-    pending = max(board.counts[Status.PENDING] for board in ledger.boards)
+    pending = max(board.unsent for board in ledger.boards)
     what = "the source has" if last.digest == facts.digest else "the job has"
     if last.digest != facts.digest and last.fingerprint != facts.fingerprint:
         what = "the source and the job have"

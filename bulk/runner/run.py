@@ -58,7 +58,10 @@ class Run:
         self._stop = Stop()
         self._abort = asyncio.Event()
         self._compared = Comparisons()
-        self._suppressing = Suppressing(setup.suppression, source_work, world.sleep, note)
+        self._suppressing = {
+            reason: Suppressing(given, source_work, world.sleep, note)
+            for reason, given in setup.lists.items()
+        }
 
     def interrupt(self) -> None:
         """Stop: no new requests; a second call does not wait for those in flight either."""
@@ -123,7 +126,8 @@ class Run:
         except StoppingError:
             return True
         await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
-        self._suppressing.told = True
+        for lists in self._suppressing.values():
+            lists.told = True
         for name in unmet(reading, self.setup):
             self._note("list_matches_nothing", list=name)
         self._tell_left(reading)
@@ -148,7 +152,7 @@ class Run:
                 step.operation.name,
                 step.approval,
                 boards[step.index].sendable,
-                boards[step.index].counts[Status.PENDING],
+                boards[step.index].unsent,
             )
             for step in self.setup.steps
         )
@@ -304,7 +308,7 @@ def ledger_code(boards: Sequence[Board], options: Options) -> int:
     """Return the exit code that the ledger's state asks for."""
     counts = [board.counts for board in boards]
     pending = sum(count[Status.PENDING] for count in counts)
-    if pending and options.limit is None:
+    if (pending and options.limit is None) or any(board.awaiting for board in boards):
         return StoppedError.exit_code
     # A test-send judges what it sent; rejected rows are judged at the end of the pass.
     concerned = (Status.FAILED,) if pending else (Status.FAILED, Status.REJECTED)

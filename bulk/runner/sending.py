@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from bulk.conversation import Batch, Records, Status, Verdict
+from bulk.conversation import Batch, Name, Records, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
 from bulk.ledger.board import CODE, EARLIER_STEP, Mask, Rows, code_set
 from bulk.plan.packing import wanted_parts, without
-from bulk.plan.reading import standing_in
 from bulk.runner.conflicts import Conflicts
 from bulk.runner.memories import Memories
 from bulk.runner.stop import Stop, StoppingError
@@ -62,6 +61,7 @@ class Sending:
         earlier: list[Board],
         attempted: Mask,
         memories: Memories,
+        found: Mapping[int, Sequence[Name]],
         bounds: Bounds,
         stop: Stop,
         keys_repeat: bool,
@@ -78,6 +78,7 @@ class Sending:
         self._earlier = earlier
         self._attempted = attempted
         self._memories = memories
+        self._found = found
         self._bounds = bounds
         self._stop = stop
         self._conflicts = Conflicts() if keys_repeat else None
@@ -161,7 +162,8 @@ class Sending:
         """
         if self._untouched[0] is not records:
             index = records.rows.astype(np.int64) - 1
-            plain = not (self._earlier or self._memories or self._progress.passed < self._bounds.canary)
+            known = self._earlier or self._memories or self._found
+            plain = not (known or self._progress.passed < self._bounds.canary)
             fresh = not self._board.codes[index].any() and not self._attempted[index].any()
             self._untouched = (records, plain and bool(fresh))
         return self._untouched[1]
@@ -170,7 +172,10 @@ class Sending:
         """Add what former runs left about these records."""
         attempted = bool(self._attempted[part.rows.astype(np.int64) - 1].any())
         memory = self._memories.of(int(part.rows[0]), int(part.rows[-1])) if self._memories else {}
-        return replace(part, attempted=attempted, memory=memory) if attempted or memory else part
+        found = {row: self._found[row] for row in part.rows.tolist() if row in self._found}
+        if not (attempted or memory or found):
+            return part
+        return replace(part, attempted=attempted, memory=memory, found=found)
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""
@@ -213,7 +218,7 @@ class Sending:
                 await self._talk_with_allowed(part, again=True)
 
     async def _still_allowed(self, batch: Batch) -> Iterable[Batch]:
-        """Settle the records of people who stand in a suppression list by now; return the rest.
+        """Settle the records of people who stand in a list by now; return the rest.
 
         What a former run began with a system is carried to its end.
         """
@@ -223,11 +228,10 @@ class Sending:
         if lists is None or not (lists >= 0).any():
             return (batch,)
         for number in np.unique(lists[lists >= 0]).tolist():
-            self._suppress(batch.rows[lists == number], self._suppressing.name(number))
+            self._skip(batch.rows[lists == number], self._suppressing.verdict(number))
         return wanted_parts(batch, lists < 0)
 
-    def _suppress(self, rows: Rows, name: str) -> None:
-        verdict = Verdict(Status.SKIPPED, "suppressed", error_message=standing_in(name))
+    def _skip(self, rows: Rows, verdict: Verdict) -> None:
         now = self._talker.now()
         for first, last in self._board.runs(rows):
             self._talker.committer.settle(Entry(self._talker.step, first, last, verdict, 0, None, now))

@@ -15,7 +15,7 @@ from bulk.mapping import Identifier, StepMapping
 from bulk.pacing import Rate
 from bulk.plan.packing import Packer
 from bulk.retry import RetryPolicy
-from bulk.runner.suppressing import Suppression
+from bulk.runner.suppressing import Lists
 from bulk.runner.way import Sender
 from bulk.source import Source
 
@@ -64,7 +64,9 @@ class StepSetup:
     scope: str = ""
     """Names what it delivers to, in what the ledger knows to have arrived."""
     naming: Naming | None = None
-    """What names people, to be looked for in suppression lists; None if the step holds nobody back."""
+    """What names people, to be looked for in lists; None if the step is held back from nobody."""
+    heeds: str = ""
+    """The reason of the lists whose people it is held back from."""
     brings: bool = False
     """Whether those whom it brings are removed once they leave the source."""
     removes: Removes | None = None
@@ -189,13 +191,30 @@ class Setup:
     steps: tuple[StepSetup, ...]
     lanes: tuple[LaneSetup, ...]
     options: Options
-    secret: bytes | None
-    """What keys are hashed with in the ledger, or None to keep them as they are."""
+    secrets: tuple[bytes, ...]
+    """Those there are, newest first, if keys are hashed or people are erased."""
+    hashed: bool = False
+    """Whether the ledger keeps hashed keys."""
+    secret: bytes | None = None
+    """The one that the ledger was made with; known once it is open."""
     sync: Sync | None = None
     """How changes are told; None if every pass sends everything."""
-    suppression: Suppression = field(default_factory=Suppression)
+    lists: Mapping[str, Lists] = field(default_factory=dict)
+    """Suppression lists and holds, by the reason for which their people are skipped."""
+
+    erasing: Mapping[str, Any] | None = None
+    """What the ledger notes of a job that erases people: destinations, options, holds."""
+    spec: bytes = field(default=b"", repr=False)
+    """And the job as JSON, without credentials."""
+
+    @property
+    def key_secret(self) -> bytes | None:
+        """What keys are hashed with in the ledger, or None to keep them as they are."""
+        return self.secret if self.hashed else None
 
     def facts(self, fingerprint: str) -> PassFacts:
         """Return what identifies a pass over this job's source."""
         steps = [(step.name, step.destination, step.operation.name) for step in self.steps]
-        return PassFacts(self.name, self.digest, fingerprint, self.source_facts, steps)
+        return PassFacts(
+            self.name, self.digest, fingerprint, self.source_facts, steps, self.erasing, self.spec
+        )

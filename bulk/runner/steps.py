@@ -1,21 +1,24 @@
 """The steps of one destination, one after another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from bulk.conversation import Batch, Conversation, Lost, Reply, Request, Settle, Status, Verdict, Wait
+from bulk.conversation import Batch, Conversation, Lost, Status, Verdict
 from bulk.errors import RefusedError, SourceError, StoppedError
 from bulk.ledger import Entry, Ledger
-from bulk.ledger.board import CODE, Mask, code_set
+from bulk.ledger.board import AWAITING, CODE, Mask, code_set
+from bulk.plan.subjects import naming
 from bulk.runner.committer import Committer, Work
+from bulk.runner.erasing import Erasure
 from bulk.runner.feed import Extent, Left, Rows, feed
 from bulk.runner.lane import Lane
 from bulk.runner.memories import Memories
 from bulk.runner.people import People
+from bulk.runner.reading_back import read_back
 from bulk.runner.sending import Bounds, Sending
 from bulk.runner.setup import LaneSetup, Setup, StepSetup
 from bulk.runner.stop import StoppingError
@@ -46,7 +49,7 @@ class LaneSteps:
     ledger: Ledger
     committer: Committer
     people: People
-    suppressing: Suppressing
+    suppressing: Mapping[str, Suppressing]
     source_work: Work
     unix: Callable[[], float]
 
@@ -57,6 +60,7 @@ class LaneSteps:
                 return
             await self._run_step(step, self.steps[:position])
             await self.committer.flush()
+            await self._verify(step)
 
     async def _cleared(self, step: StepSetup) -> bool:
         """Before anything that can never be undone: is this the right account? If not, stop."""
@@ -85,8 +89,11 @@ class LaneSteps:
             board=boards[step.index],
             now=self.unix,
             brings=step.brings,
-            scrub=self.setup.secret is not None,
+            scrub=self.setup.hashed,
         )
+        erasure = self._erasure(step)
+        if erasure is not None:
+            talker = replace(talker, keep=erasure.keep)
         keys_repeat = step.duplicates == "keep_all"
         sending = Sending(
             talker,
@@ -94,6 +101,7 @@ class LaneSteps:
             earlier=[boards[other.index] for other in before],
             attempted=await self._after_crash(step, memories),
             memories=memories,
+            found={} if erasure is None else erasure.found(),
             bounds=self._bounds(),
             stop=self.line.stop,
             keys_repeat=keys_repeat,
@@ -101,10 +109,33 @@ class LaneSteps:
             most_workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
             waiting=max(FEWEST_QUEUED, min(2 * self.lane.concurrency, MOST_QUEUED // step.batch_size)),
             after_canary=partial(self._after_canary, step),
-            suppressing=None if step.naming is None else self.suppressing,
+            suppressing=self.suppressing.get(step.heeds),
         )
         self.line.before_wait = sending.reinforce
         await sending.run(self._batches(step))
+
+    def _erasure(self, step: StepSetup) -> Erasure | None:
+        """Return what a step does beside its conversations if it erases people."""
+        if step.operation.erasing is None:
+            return None
+        return Erasure(
+            step=step,
+            erasing=step.operation.erasing,
+            ledger=self.ledger,
+            committer=self.committer,
+            holds=self.suppressing.get(step.heeds),
+            recipe=naming(self.setup.secret or b""),
+            line=self.line,
+            unix=self.unix,
+            workers=self.lane.concurrency,
+        )
+
+    async def _verify(self, step: StepSetup) -> None:
+        """Read back whoever was accepted by a step that erases people, by this run or a former one."""
+        erasure = self._erasure(step)
+        if erasure is not None and erasure.is_due and not self.line.stop.requested:
+            chunks = feed(self.setup.source, step.encode, ~erasure.awaiting, erasure.packer())
+            await erasure.verify([batch async for batch in self._fed(chunks)])
 
     @property
     def _extent(self) -> Extent:
@@ -139,6 +170,11 @@ class LaneSteps:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
         chunks = feed(self._rows(step), step.encode, told, step.packer(), self._extent)
+        async for batch in self._fed(chunks):
+            yield batch
+
+    async def _fed(self, chunks: Iterator[list[Batch]]) -> AsyncIterator[Batch]:
+        """Yield the batches of chunks, of which the next is read while the present one is used."""
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
             while (batches := await upcoming) is not None:
@@ -157,7 +193,8 @@ class LaneSteps:
     async def _after_canary(self, step: StepSetup, canary: list[Batch]) -> None:
         """Refuse to go on unless every canary record is settled well, and shown as it was sent."""
         board = self.ledger.boards[step.index]
-        bad = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING])
+        await self._verify(step)
+        bad = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING], AWAITING)
         faulty = [int(one.rows[0]) for one in canary if board.having(one.rows, bad).any()]
         differing = [] if faulty else await self._differing(step, canary)
         if faulty or differing:
@@ -185,23 +222,12 @@ class LaneSteps:
         sent = self.ledger.boards[step.index].having(one.rows, code_set(CODE[Status.SUCCEEDED])).all()
         if step.operation.confirm is None or not sent:
             return None
-        verdict = await self._shown(step.operation.confirm(one, step.terms))
+        verdict = (await read_back(step.operation.confirm(one, step.terms), self.line))[0].verdict
         if verdict.status is Status.SUCCEEDED:
             return None
         # Only what our own comparison found is shown; a destination's words may name somebody.
         said = verdict.error_message if verdict.reason == "no_effect" else verdict.reason
         return f"row {int(one.rows[0])} was accepted, but reading it back says: {said}"
-
-    async def _shown(self, conversation: Conversation) -> Verdict:
-        """Carry out a read-back of one record; return what it says."""
-        reply: Reply | None = None
-        while not isinstance(act := conversation.send(reply), Settle):
-            reply = None
-            if isinstance(act, Request):
-                reply = await self.line.exchange(act, Tries())
-            elif isinstance(act, Wait):
-                await self.line.wait(act.seconds)
-        return act.verdicts[0].verdict
 
 
 def _converse(step: StepSetup, batch: Batch) -> Conversation:

@@ -1,10 +1,10 @@
-"""The suppression lists of a run: read again when they change."""
+"""The suppression lists, or the holds, of a run: read again when they change."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bulk.conversation import Batch
+from bulk.conversation import Batch, Status, Verdict
 from bulk.errors import SourceError, StoppedError
 from bulk.plan.suppression import Index, Listed, standing
 from bulk.runner.committer import Work
@@ -17,15 +17,17 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Suppression:
-    """The suppression lists of a job, as they were when it was made ready.
+class Lists:
+    """The suppression lists of a job, or its holds, as they were when it was made ready.
 
     Attributes:
+        reason: Why whoever stands in them is skipped, as a code.
         files: How they are read.
         states: What their files were like before they were read.
         lists: Who stood in them.
     """
 
+    reason: str
     files: tuple[ListFile, ...] = ()
     states: tuple[State, ...] = ()
     lists: tuple[Listed, ...] = ()
@@ -35,7 +37,7 @@ class Suppression:
 class Suppressing:
     """The lists as they are now; shared by all destinations of a run."""
 
-    given: Suppression
+    given: Lists
     work: Work
     sleep: Callable[[float], Awaitable[None]]
     note: Callable[..., None]
@@ -78,9 +80,20 @@ class Suppressing:
             self._next_look = now + EVERY
         return changed
 
-    def name(self, number: int) -> str:
-        """Return the name of a list."""
-        return self._lists[number].name
+    def verdict(self, number: int) -> Verdict:
+        """Return what becomes of whoever stands in a list."""
+        said = self._lists[number].said
+        return Verdict(Status.SKIPPED, self.given.reason, error_message=said, ours=True)
+
+    async def naming(self, identifiers: Sequence[str]) -> Verdict | None:
+        """Tell what becomes of somebody of these identifiers, whichever field they would stand in.
+
+        Raises:
+            StoppedError: A list has changed and can no longer be read.
+        """
+        await self._look()
+        found = (number for number, one in enumerate(self._lists) if one.names(identifiers))
+        return next((self.verdict(number) for number in found), None)
 
     async def _look(self) -> None:
         """Read lists again whose files have changed; everybody waits for that."""

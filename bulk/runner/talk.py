@@ -1,6 +1,6 @@
 """Carries out one conversation: asks for what it yields, records what it settles."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from bulk.conversation import (
     Act,
     Batch,
     Conversation,
+    Found,
     Remember,
     Reply,
     Request,
@@ -96,6 +97,11 @@ async def _at_once() -> None:
     """Wait for nothing."""
 
 
+async def _nobody(_batch: Batch, _found: Found) -> Mapping[int, Verdict]:
+    """Keep nobody: only steps that erase people may find somebody."""
+    raise RuntimeError("a step that erases nobody found somebody")
+
+
 @dataclass(frozen=True, slots=True)
 class Talker:
     """Carries out the conversations of one step."""
@@ -112,6 +118,8 @@ class Talker:
     """Whether it must be known whom a request may have brought, also one that may be sent again."""
     before_split: Callable[[], Awaitable[None]] = _at_once
     """Waits until another batch may be split."""
+    keep: Callable[[Batch, Found], Awaitable[Mapping[int, Verdict]]] = _nobody
+    """Keeps durably who was found; returns, by position, the verdicts on those who must be left alone."""
 
     async def talk(self, batch: Batch, outdated: Callable[[], bool] | None = None) -> Seen:
         """Settle every record of a batch.
@@ -125,7 +133,7 @@ class Talker:
 
     async def _converse(self, batch: Batch, seen: Seen, tries: Tries) -> None:
         conversation, settled = self.converse(batch), bytearray(len(batch))
-        reply: Reply | None = None
+        reply: Reply | frozenset[int] | None = None
         while (act := _next(conversation, reply)) is not None:
             if isinstance(act, Split) and len(batch) > 1 and not any(settled):
                 conversation.close()
@@ -139,6 +147,11 @@ class Talker:
                 self._settle(batch, act, tries, seen, settled)
                 await self.committer.room()
                 reply = None
+            elif isinstance(act, Found):
+                held = await self.keep(batch, act)
+                alone = tuple(Settled(position, position + 1, held[position]) for position in sorted(held))
+                self._settle(batch, Settle(alone), tries, seen, settled)
+                reply = frozenset(held)
             else:
                 reply = await self._do(act, batch, tries)
         if not all(settled):
@@ -180,20 +193,12 @@ class Talker:
 
 def _scrubbed(verdict: Verdict) -> Verdict:
     """Return a verdict without the vendor's words and ids."""
-    return Verdict(
-        verdict.status,
-        verdict.reason,
-        verdict.http_status,
-        verdict.error_code,
-        error_message="the destination's message is not kept in a hashed ledger"
-        if verdict.error_message
-        else "",
-        request_id=verdict.request_id,
-        verification=verdict.verification,
-    )
+    kept = verdict.ours or not verdict.error_message
+    message = verdict.error_message if kept else "the destination's message is not kept in a hashed ledger"
+    return replace(verdict, error_message=message, object_id="")
 
 
-def _next(conversation: Conversation, reply: Reply | None) -> Act | None:
+def _next(conversation: Conversation, reply: Reply | frozenset[int] | None) -> Act | None:
     """Return what the conversation wants next; None if it has ended."""
     try:
         return conversation.send(reply)

@@ -1,5 +1,6 @@
 """Customerly's REST API as far as it is known, the unpleasant parts included."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,10 +44,12 @@ class Customerly:
         self.routes = self._routes()
         self._last_id = 0
         self._seen: set[int] = set()
+        self._leaving: deque[tuple[float, Contacts, Contact]] = deque()
         self._counts = {"records_upserted": 0, "records_refused": 0, "records_repeated": 0}
 
     def answer(self, asked: Asked, route: Route | None) -> Answer:
         """Check the token first, then everything else."""
+        self._let_go(asked.now)
         problem = self._token_problem(asked.headers)
         if problem:
             return error(problem, 500)
@@ -211,12 +214,21 @@ class Customerly:
             raise Refused(f"Exactly one of these parameters is required: {', '.join(names)}.")
         contact = self._found(asked, contacts)
         if contact.email.lower() not in self.behaviour.delete_ignored:
+            self._leaving.append((asked.now + self.behaviour.delete_seconds, contacts, contact))
+            self._let_go(asked.now)
+        return done()
+
+    def _let_go(self, now: float) -> None:
+        """Remove whoever was deleted long enough ago."""
+        while self._leaving and self._leaving[0][0] <= now:
+            _, contacts, contact = self._leaving.popleft()
+            if contacts.by_email(contact.email) is not contact:
+                continue
             contacts.remove(contact)
             self.companies.leave(contact.internal_id)
             lead = self.leads.by_email(contact.email)
             if lead and contacts.users and self.behaviour.delete_user_takes_lead:
                 self.leads.remove(lead)
-        return done()
 
     def _unsubscribe(self, asked: Asked) -> Answer:
         by_internal = self.behaviour.unsubscribe_by == "internal_id"

@@ -22,6 +22,7 @@ class CustomerlyBehaviour:
             internal id, or ``POST /user/unsubscribe`` with an e-mail address.
         unsubscribe_ignored: E-mail addresses (lower case) whose unsubscribing answers 200 without effect.
         delete_ignored: E-mail addresses (lower case) whose deletion answers 200 without effect.
+        delete_seconds: Seconds for which somebody deleted is still shown.
         delete_user_takes_lead: Whether deleting a user also deletes the lead of the same address.
         article_collection_key: Under which name an article that is written names its collection.
     """
@@ -36,5 +37,6 @@ class CustomerlyBehaviour:
     unsubscribe_by: Literal["user_id", "internal_id", "email"] = "user_id"
     unsubscribe_ignored: frozenset[str] = frozenset()
     delete_ignored: frozenset[str] = frozenset()
+    delete_seconds: float = 0.0
     delete_user_takes_lead: bool = False
     article_collection_key: str = "knowledge_base_collection_id"

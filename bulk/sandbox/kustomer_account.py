@@ -13,7 +13,7 @@ from bulk.sandbox.kustomer_customers import Customer, Customers
 from bulk.sandbox.kustomer_due import Due
 from bulk.sandbox.kustomer_jobs import Jobs
 from bulk.sandbox.kustomer_merges import Merges
-from bulk.sandbox.kustomer_objects import Objects
+from bulk.sandbox.kustomer_objects import Object, Objects
 
 CUSTOMER, OBJECT = 0xC0, 0xD0
 
@@ -41,6 +41,13 @@ class Account:
             self.due.at(now + self.behaviour.delete_seconds, lambda when: self._remove(customer, when))
         else:
             self._remove(customer, now)
+
+    def delete_child(self, child: Object, now: float) -> None:
+        """Accept the deletion of what belongs to a customer, which may take its time."""
+        if self.behaviour.child_seconds:
+            self.due.at(now + self.behaviour.child_seconds, lambda _when: self.objects.remove(child))
+        else:
+            self.objects.remove(child)
 
     def _remove(self, customer: Customer, now: float) -> None:
         self.customers.remove(customer, now)

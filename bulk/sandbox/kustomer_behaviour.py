@@ -34,6 +34,9 @@ class KustomerBehaviour:
         delete_seconds: How long a deleted customer can still be read.
         delete_ignored: E-mail addresses (lower case) whose deletion answers 204 without effect.
         delete_takes_children: Whether a customer's conversations, messages, notes, drafts and objects go too.
+        child_seconds: How long a deleted conversation, note or draft is still listed.
+        children_kept: Kinds (``conversations`` …) whose deletion, or redaction, answers well without effect.
+        children_refused: Kinds whose deletion, or redaction, is refused.
         klasses: Names of the custom objects there are; None: any.
     """
 
@@ -62,4 +65,7 @@ class KustomerBehaviour:
     delete_seconds: float = 0.0
     delete_ignored: frozenset[str] = frozenset()
     delete_takes_children: bool = False
+    child_seconds: float = 0.0
+    children_kept: frozenset[str] = frozenset()
+    children_refused: frozenset[str] = frozenset()
     klasses: frozenset[str] | None = None

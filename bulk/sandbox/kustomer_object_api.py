@@ -47,10 +47,19 @@ def _read_child(kind: str) -> Handler:
 
 def _delete_child(kind: str) -> Handler:
     def handler(account: Account, asked: Asked) -> Answer:
-        account.objects.remove(account.objects.get(kind, asked.parameters["id"]))
+        child = account.objects.get(kind, asked.parameters["id"])
+        if _takes_effect(account, kind):
+            account.delete_child(child, asked.now)
         return NO_CONTENT
 
     return handler
+
+
+def _takes_effect(account: Account, kind: str) -> bool:
+    """Tell whether deleting or redacting something of a kind does anything, unless it is refused."""
+    if kind in account.behaviour.children_refused:
+        raise Refused(400, f"{kind} are kept by a retention policy")
+    return kind not in account.behaviour.children_kept
 
 
 def _list_nothing(account: Account, asked: Asked) -> Answer:
@@ -64,6 +73,16 @@ def _redact(account: Account, asked: Asked) -> Answer:
     body: Mapping[str, Any] = checked(document(asked), REDACTION)
     if not body:
         raise Refused(400, "at least one of preview, attachments and meta is required")
+    if _takes_effect(account, "messages"):
+        _blacken(message, body)
+    account.counts["messages_redacted"] += 1
+    identifier = object_id(REDACTION_KIND, account.counts["messages_redacted"])
+    attributes = {"createdAt": moment(asked.now)}
+    path = f"/messages/{message.id}/redactions/{identifier}"
+    return json_answer({"data": resource("message_redaction", identifier, attributes, path)}, 201)
+
+
+def _blacken(message: Object, body: Mapping[str, Any]) -> None:
     if "preview" in body:
         message.attributes["preview"] = body["preview"]
     gone = set(body.get("attachments", ()))
@@ -72,11 +91,6 @@ def _redact(account: Account, asked: Asked) -> Answer:
     if "meta" in body:
         message.attributes["meta"] = body["meta"]
     message.attributes["redacted"] = True
-    account.counts["messages_redacted"] += 1
-    identifier = object_id(REDACTION_KIND, account.counts["messages_redacted"])
-    attributes = {"createdAt": moment(asked.now)}
-    path = f"/messages/{message.id}/redactions/{identifier}"
-    return json_answer({"data": resource("message_redaction", identifier, attributes, path)}, 201)
 
 
 def create_kobject(account: Account, kind: str, body: Mapping[str, Any], now: float) -> Object:

@@ -12,7 +12,8 @@ CHILDREN = {"conversations": "conversation", "messages": "message", "notes": "no
 """The kinds with an address of their own, and what one of them is called."""
 KOBJECT = "kobject."
 """What the kind of a custom object begins with; the name of its class follows."""
-_NOT_ATTRIBUTES = frozenset(("customer", "company", "rev"))
+_RELATED = ("customer", "conversation", "company")
+_NOT_ATTRIBUTES = frozenset((*_RELATED, "attachments", "rev"))
 
 
 @dataclass(slots=True, eq=False)
@@ -37,15 +38,22 @@ class Object:
         """Return it as it stands under ``data``."""
         times = {"createdAt": moment(self.created_at), "updatedAt": moment(self.created_at)}
         given = {name: value for name, value in self.attributes.items() if name not in _NOT_ATTRIBUTES}
-        attributes = {**times, **given, "rev": self.rev}
-        related: dict[str, Any] = {}
-        for name, identifier in (("customer", self.customer), ("company", self.attributes.get("company"))):
-            if identifier:
-                related[name] = {"data": {"type": name, "id": identifier}}
+        redacted = {"redacted": False} if self.kind == "messages" else {}
+        attributes = {**times, **redacted, **given, "rev": self.rev}
         return {
             **resource(CHILDREN.get(self.kind, self.kind), self.id, attributes, self.path),
-            "relationships": related,
+            "relationships": self._related(),
         }
+
+    def _related(self) -> dict[str, Any]:
+        ids = {**self.attributes, "customer": self.customer}
+        related: dict[str, Any] = {
+            name: {"data": {"type": name, "id": ids[name]}} for name in _RELATED if ids.get(name)
+        }
+        attachments = self.attributes.get("attachments")
+        if attachments:
+            related["attachments"] = {"data": [{"type": "attachment", "id": one} for one in attachments]}
+        return related
 
 
 class Objects:
@@ -113,9 +121,10 @@ class Objects:
         return found
 
     def remove(self, found: Object) -> None:
-        """Delete an object."""
+        """Delete an object, if that has not happened already."""
+        if self._all.pop(found.id, None) is None:
+            return
         self._detach(found)
-        del self._all[found.id]
         self._counts[f"{found.kind.removeprefix(KOBJECT)}_deleted"] += 1
 
     def forget(self, customer: str) -> None:

@@ -290,7 +290,7 @@ LISTS = (
         "suppression by a hash nobody knows, and a key nobody knows",
         "bulk: job.yaml:15: suppression[0].hash: expected one of 'none', 'md5', 'sha1', 'sha256' or "
         "'hmac-sha256'\n"
-        'job.yaml:15: suppression[0]: unknown key "ledger"',
+        'job.yaml:15: suppression[0]: unknown key "ledger" here',
         job=_suppressing("path: out.csv, column: who, hash: md6, ledger: erasure.ledger"),
         files={"out.csv": OUT},
     ),

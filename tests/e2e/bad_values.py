@@ -69,7 +69,8 @@ VALUES = (
     ),
     Case(
         "hashed keys without a secret",
-        "bulk: this job keeps hashed keys: set BULK_LEDGER_SECRET (or BULK_LEDGER_SECRET_FILE)",
+        "bulk: this job keeps hashed keys: set BULK_LEDGER_SECRET (or BULK_LEDGER_SECRET_FILE) to a long"
+        " random text, such as `openssl rand -hex 32` prints, and keep it as long as the ledger",
         job=JOB + "ledger: {keys: hashed}\n",
     ),
 )

@@ -7,10 +7,14 @@ import sys
 
 from forked_bulk import ERR, IN, OUT
 
+import bulk.cli.auditing
 import bulk.cli.checking
 import bulk.cli.exporting
+import bulk.cli.purging
+import bulk.cli.reporting
 import bulk.cli.running
-import bulk.cli.telling  # noqa: F401 - imported so that the children need not do it
+import bulk.cli.telling
+import bulk.cli.verifying  # noqa: F401 - imported so that the children need not do it
 from bulk.cli import main
 
 LIMIT_SECONDS = 60

@@ -67,6 +67,8 @@ _ADMIN = {"from": {"type": "admin", "id": "1"}}
 _HELLO = {"content": "Hello"}
 _TO = {"to": {"type": "user", **_P1}}
 
+_AT_ONCE = {"verify": {"wait": "200ms"}}
+
 CUSTOMERLY = (
     Case("customerly", "upsert_user", {**_NEW, "user_id": "u9", "name": "Ada"}, _BROKEN),
     Case("customerly", "upsert_lead", {**_NEW, "name": "Ada"}, _BROKEN),
@@ -127,6 +129,14 @@ CUSTOMERLY = (
         unknown={_ARTICLE: "9", "body": "Text", _COLLECTION: "1"},
     ),
     Case("customerly", "delete_article", {_ARTICLE: "1"}, unknown={_ARTICLE: "9"}),
+    Case(
+        "customerly",
+        "erase_person",
+        {"user_id": "u1"},
+        {"user_id": "u2", "email": "lead@example.com"},
+        {"user_id": "u9", **_NONE},
+        options=_AT_ONCE,
+    ),
 )
 
 _PHONE = {"phone": "+390612345678"}
@@ -158,6 +168,14 @@ CUSTOMERIO = (
     ),
     Case("customerio", "add_device", {**_I1, **_DEVICE}, {**_PHONE, **_DEVICE}, {**_I9, **_DEVICE}),
     Case("customerio", "delete_device", {**_I1, **_TOKEN}, {**_PHONE, **_TOKEN}, {**_I9, **_TOKEN}),
+    Case(
+        "customerio",
+        "erase_person",
+        {**_I1, **_PHONE},
+        {"id": "i2", "email": "p9@example.com"},
+        {**_I9, **_NONE},
+        options=_AT_ONCE,
+    ),
 )
 
 _C9 = {"externalId": "c9"}
@@ -176,6 +194,7 @@ KUSTOMER = (
         {**_C9, "name": "Ada"},
     ),
     Case("kustomer", "delete_customer", {"externalId": "c1"}, _TWO, _C9),
+    Case("kustomer", "erase_person", {"externalId": "c1"}, _TWO, _C9),
     Case(
         "kustomer",
         "unsubscribe_customer",

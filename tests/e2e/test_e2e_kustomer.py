@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
 
+import orjson
 import pytest
 from workshop import Sandbox, Workshop, sandbox_with, until
 
@@ -182,6 +183,25 @@ def test_exactly_the_named_are_deleted_with_approval(shop: Workshop, sandbox: Sa
         (3, "failed", "identity_conflict"),
         (4, "skipped", "not_found"),
     ]
+
+
+def test_a_preview_shows_how_somebody_is_erased_and_sends_nothing(shop: Workshop, sandbox: Sandbox) -> None:
+    shop.source(["c1,p1@example.com"], header="id,email")
+    fields = {"externalId": "id", "email": "email"}
+    shop.job({"operation": "erase_person", "fields": fields}, to="kustomer", name="leavers")
+    shown = orjson.loads(shop.ask("preview", "contacts.yaml", "--json").stdout)
+    base = shop.urls["kustomer"]
+    assert [f"{one['method']} {one['url'].removeprefix(base)}" for one in shown["requests"]] == [
+        "GET /customers/externalId=c1",
+        "GET /customers/email=p1%40example.com",
+        *(
+            f"GET /customers/ID-LOOKED-UP/{kind}?page=1&pageSize=100"
+            for kind in ("messages", "conversations", "notes", "drafts")
+        ),
+        "DELETE /customers/ID-LOOKED-UP",
+    ]
+    assert shown["steps"][0]["requests"] == 2 + 4 + 1 + 3
+    assert sandbox.stats("kustomer")["requests"] == 0
 
 
 def test_customers_are_merged_once_and_only_with_approval(shop: Workshop, sandbox: Sandbox) -> None:

@@ -18,7 +18,11 @@ MISSING = {"error": {"message": "User doesn't exist", "code": 0}}
 Ask = Callable[..., tuple[int, Any]]
 
 
-def asking(behaviour: CustomerlyBehaviour | None = None, headers: dict[str, str] = BEARER) -> Ask:
+def asking(
+    behaviour: CustomerlyBehaviour | None = None,
+    headers: dict[str, str] = BEARER,
+    clock: Callable[[], float] = lambda: 1_700_000_000.9,
+) -> Ask:
     system = Customerly(behaviour or CustomerlyBehaviour(), SANDBOX_TOKEN)
 
     def ask(method: str, target: str, body: Any = None) -> tuple[int, Any]:
@@ -27,7 +31,7 @@ def asking(behaviour: CustomerlyBehaviour | None = None, headers: dict[str, str]
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         sent = body if isinstance(body, bytes) else orjson.dumps(body)
         parameter = route.parameter if route else ""
-        asked = Asked(method, parts.path, query, headers, sent, 1_700_000_000.9, parameter)
+        asked = Asked(method, parts.path, query, headers, sent, clock(), parameter)
         answer: Answer = system.answer(asked, route)
         is_json = answer.content_type == "application/json"
         return answer.status, orjson.loads(answer.body) if is_json else answer.body
@@ -228,6 +232,14 @@ def test_a_deletion_can_answer_well_without_effect() -> None:
     ask("POST", "/users", users(ann()))
     assert ask("DELETE", "/users?email=ann@example.com")[0] == 200
     assert ask("GET", "/users?email=ann@example.com")[0] == 200
+
+
+def test_somebody_deleted_can_be_shown_for_a_while() -> None:
+    times = iter([0.0, 1.0, 2.0, 3.5, 5.0])
+    ask = asking(CustomerlyBehaviour(delete_seconds=3), clock=lambda: next(times))
+    ask("POST", "/users", users(ann()))
+    ask("DELETE", "/users?email=ann@example.com")
+    assert [ask("GET", "/users?email=ann@example.com")[0] for _ in range(3)] == [200, 200, 404]
 
 
 @pytest.mark.parametrize(("takes", "status"), [(False, 200), (True, 404)])

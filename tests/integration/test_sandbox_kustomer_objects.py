@@ -146,6 +146,50 @@ def test_a_message_cannot_be_deleted_only_redacted(at: Asker) -> None:
     }
 
 
+def test_a_message_shows_whether_it_is_redacted_and_what_it_is_tied_to(at: Asker) -> None:
+    ann = created(at, "/customers", {})
+    talk = created(at, f"/customers/{ann}/conversations", {"name": "x"})
+    file = "5f0000000000000000000003"
+    body = {"preview": "Hello", "conversation": talk, "attachments": [file]}
+    identifier = created(at, f"/customers/{ann}/messages", body)
+    (shown,) = at.ask("GET", f"/customers/{ann}/messages")[1]["data"]
+    assert shown["attributes"].keys() == {"preview", "redacted", "rev", "createdAt", "updatedAt"}
+    assert shown["attributes"]["redacted"] is False
+    assert {name: link["data"] for name, link in shown["relationships"].items()} == {
+        "customer": {"type": "customer", "id": ann},
+        "conversation": {"type": "conversation", "id": talk},
+        "attachments": [{"type": "attachment", "id": file}],
+    }
+    at.ask("POST", f"/messages/{identifier}/redactions", {"preview": "", "attachments": [file]})
+    shown = at.ask("GET", f"/messages/{identifier}")[1]["data"]
+    assert (shown["attributes"]["redacted"], "attachments" in shown["relationships"]) == (True, False)
+
+
+@pytest.mark.parametrize("kind", ["conversations", "notes", "drafts"])
+def test_a_child_can_be_refused_to_be_deleted_kept_or_listed_for_a_while(kind: str) -> None:
+    refusing, keeping = kustomer(children_refused={kind}), kustomer(children_kept={kind})
+    slow = kustomer(child_seconds=2.0)
+    for at, status, left in ((refusing, 400, 1), (keeping, 204, 1), (slow, 204, 1)):
+        ann = created(at, "/customers", {})
+        identifier = created(at, f"/customers/{ann}/{kind}", {"name": "x"})
+        answers = [at.ask("DELETE", f"/{kind}/{identifier}")[0] for _ in range(2)]
+        listed = at.ask("GET", f"/customers/{ann}/{kind}")[1]["data"]
+        assert (answers, len(listed)) == ([status, status], left)
+    slow.now += 2
+    assert (slow.ask("DELETE", f"/{kind}/{identifier}")[0], slow.contents(kind)) == (404, [])
+
+
+def test_a_redaction_can_be_refused_or_without_effect() -> None:
+    for at, status in (
+        (kustomer(children_refused={"messages"}), 400),
+        (kustomer(children_kept={"messages"}), 201),
+    ):
+        ann = created(at, "/customers", {})
+        identifier = created(at, f"/customers/{ann}/messages", {"preview": "I live at…"})
+        assert at.ask("POST", f"/messages/{identifier}/redactions", {"preview": "x"})[0] == status
+        assert at.contents("messages")[0]["preview"] == "I live at…"
+
+
 @pytest.mark.parametrize(("takes", "left"), [(False, 1), (True, 0)])
 def test_what_belongs_to_a_deleted_customer_stays_unless_it_goes_too(*, takes: bool, left: int) -> None:
     at = kustomer(delete_takes_children=takes)

@@ -1,6 +1,6 @@
 """Drives Kustomer's conversations against an account in memory that is as strict as its documentation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +15,8 @@ from bulk.conversation import (
     ROW,
     Batch,
     Conversation,
+    Found,
+    Name,
     Records,
     Remember,
     Reply,
@@ -29,6 +31,8 @@ from bulk.destinations.operation import Terms
 
 Server = Callable[[Request], Reply]
 NO_SUCH = answer({"errors": [{"code": "not_found", "message": "no such customer"}]}, 404)
+KEPT = ("source", "target", "id", "externalId", "email", "phone")
+"""Fields that some operation reads one by one."""
 ITEM_MEMBERS = {"email", "phone", "type", "verified", "externalId", "username", "url"}
 
 
@@ -41,8 +45,7 @@ def batch_of(*records: Mapping[str, Any], first_row: int = 1, **more: Any) -> Ba
     texts: dict[str, list[Any]] = {
         KEY: [record.get("email") for record in records],
         RECORD: [orjson.dumps(record).decode() for record in records],
-        "source": [record.get("source") for record in records],
-        "target": [record.get("target") for record in records],
+        **{name: [record.get(name) for record in records] for name in KEPT},
     }
     columns = {name: pl.Series(values, dtype=pl.String) for name, values in texts.items()}
     frame = pl.DataFrame({ROW: pl.Series(rows, dtype=pl.UInt32), **columns})
@@ -55,6 +58,7 @@ class KustomerTalk(Talk):
 
     waits: list[float] = field(default_factory=list)
     memories: list[Mapping[str, Any]] = field(default_factory=list)
+    found: list[Mapping[int, Sequence[Name]]] = field(default_factory=list)
 
     def bodies(self, method: str, path: str) -> list[Any]:
         return [
@@ -69,14 +73,24 @@ class KustomerTalk(Talk):
         return [path for path in self.paths if not path.startswith("GET")]
 
 
+def ignore(_seconds: float) -> None:
+    """Wait without a clock."""
+
+
 class Crashed(Exception):  # noqa: N818 - what happens to the run, not an error of ours
     """The run ends here."""
 
 
-def converse(conversation: Conversation, server: Server) -> KustomerTalk:
+def converse(
+    conversation: Conversation,
+    server: Server,
+    *,
+    wait: Callable[[float], None] = ignore,
+    leave_alone: frozenset[int] = frozenset(),
+) -> KustomerTalk:
     """Let a conversation run to its end, or to the crash of the run."""
     talk = KustomerTalk()
-    reply: Reply | None = None
+    reply: Reply | frozenset[int] | None = None
     while True:
         try:
             act = conversation.send(reply)
@@ -95,11 +109,17 @@ def converse(conversation: Conversation, server: Server) -> KustomerTalk:
                 return talk
         else:
             _note(talk, act)
+            if isinstance(act, Found):
+                reply = leave_alone
+            elif isinstance(act, Wait):
+                wait(act.seconds)
 
 
-def _note(talk: KustomerTalk, act: Wait | Remember | Settle) -> None:
+def _note(talk: KustomerTalk, act: Wait | Remember | Found | Settle) -> None:
     if isinstance(act, Wait):
         talk.waits.append(act.seconds)
+    elif isinstance(act, Found):
+        talk.found.append(act.names)
     elif isinstance(act, Remember):
         talk.memories.append(orjson.loads(orjson.dumps(act.data)))
     else:

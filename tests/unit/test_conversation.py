@@ -66,7 +66,7 @@ def test_only_a_doubtful_request_that_cannot_be_repeated_is_unknown(
 
     verdict = lost_verdict(Request("POST", "/x", repeatable=repeatable), lost)
 
-    assert verdict == Verdict(status, "timeout", 504, error_message="no answer in time")
+    assert verdict == Verdict(status, "timeout", 504, error_message="no answer in time", ours=True)
 
 
 def test_a_body_that_is_not_json_reads_as_none() -> None:

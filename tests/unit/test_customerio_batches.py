@@ -17,7 +17,9 @@ REFUSED = ("failed", "refused")
 DOUBTFUL = ("unknown", "unnamed_refusal")
 MERGES = [{"primary": {"id": f"a{at}"}, "secondary": {"id": f"b{at}"}} for at in range(3)]
 BATCHED = sorted(
-    name for name in OPERATIONS if not name.endswith("_segment") and name != "unsubscribe_person"
+    name
+    for name in OPERATIONS
+    if not name.endswith("_segment") and name not in {"unsubscribe_person", "erase_person"}
 )
 RECORDS: dict[str, list[dict[str, Any]]] = {
     "track_event": [{"id": f"{at}", "name": "bought"} for at in range(3)],
@@ -54,6 +56,7 @@ def test_what_can_never_be_undone_needs_approval_and_so_does_lifting_a_suppressi
 
     assert asking == {
         "delete_person",
+        "erase_person",
         "suppress_person",
         "unsuppress_person",
         "merge_people",

@@ -213,7 +213,7 @@ def test_people_are_unsubscribed_and_read_back_in_one_request() -> None:
 
 
 def test_somebody_who_is_not_there_is_read_once_more_at_the_end_and_then_not_found() -> None:
-    talk = unsubscribe(people(2), OK, listed(shown("p1@example.com", **OUT)))
+    talk = unsubscribe(people(2), OK, listed(shown("p1@example.com", **OUT)), listed())
 
     assert talk.settled == [ABSENT, SUCCEEDED]
     assert (len(talk.requests), sum(talk.waited)) == (3, 60)
@@ -284,12 +284,25 @@ def test_two_records_of_one_person_share_a_read_and_a_verdict() -> None:
 
 
 def test_a_refused_read_is_halved_so_that_one_identifier_does_not_hide_the_others() -> None:
-    out = listed(*(shown(f"p{at}@example.com", **OUT) for at in range(3)))
+    first, last = (listed(shown(f"p{at}@example.com", **OUT)) for at in (0, 2))
 
-    talk = unsubscribe(people(3), OK, NOT_ENABLED, NOT_ENABLED, out, NOT_ENABLED, out)
+    talk = unsubscribe(people(3), OK, NOT_ENABLED, NOT_ENABLED, first, NOT_ENABLED, last)
 
     assert talk.settled == [SUCCEEDED, ("failed", "read_refused"), SUCCEEDED]
     assert len(talk.requests) == 6
+
+
+def test_an_answer_about_somebody_else_is_no_answer() -> None:
+    out = listed(shown("P0@example.com", **OUT))
+
+    talk = unsubscribe(people(2), OK, listed(shown("other@example.com", **OUT)), out, out)
+
+    assert talk.settled == [SUCCEEDED, ("failed", "broken_answer")]
+    assert [orjson.loads(request.body or b"")["ids"] for request in talk.requests[1:]] == [
+        ["p0@example.com", "p1@example.com"],
+        ["p0@example.com"],
+        ["p1@example.com"],
+    ]
 
 
 def test_a_lost_read_and_a_lost_or_refused_request_settle_everybody() -> None:

@@ -13,7 +13,7 @@ from bulk.destinations.system import Place
 US, EU, HERE = "https://track.customer.io", "https://track-eu.customer.io", "http://127.0.0.1:8000"
 CONTRACT = (
     "upsert_person delete_person suppress_person unsuppress_person unsubscribe_person track_event "
-    "add_to_segment remove_from_segment merge_people add_device delete_device"
+    "add_to_segment remove_from_segment merge_people add_device delete_device erase_person"
 )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Generator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from customerio_talk import OPERATIONS, SETTINGS, batch, terms
+from in_memory import send
 
 from bulk.conversation import Request, Response, Settle, Wait
 from bulk.destinations.customerio import CUSTOMERIO
@@ -15,7 +15,6 @@ from bulk.sandbox.customerio_app import App
 from bulk.sandbox.customerio_behaviour import CustomerioBehaviour
 from bulk.sandbox.customerio_track import Track
 from bulk.sandbox.customerio_workspace import Workspace
-from bulk.sandbox.exchange import Asked
 
 AUTH = {"site_id": "site", "api_key": "sandbox-token", "app_api_key": "sandbox-token"}
 DONE = ("succeeded", "")
@@ -38,13 +37,7 @@ class World:
 
     def send(self, request: Request) -> Response:
         api, headers = self.apis[request.surface], self.headers[request.surface]
-        url = urlsplit(request.path)
-        route = api.routes.find(request.method, url.path)
-        query = dict(parse_qsl(url.query, keep_blank_values=True))
-        told = (route.parameter, route.parameters) if route else ("", {})
-        asked = Asked(request.method, url.path, query, headers, request.body or b"", self.now, *told)
-        answer = api.answer(asked, route)
-        return Response(answer.status, {}, answer.body)
+        return send(api, request, headers, self.now)
 
     def hold(self, conversation: Generator[Any, Any, None]) -> list[Any]:
         """Return what was settled, by position, or listed."""

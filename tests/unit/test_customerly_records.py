@@ -272,7 +272,7 @@ def test_what_could_not_be_carried_out_is_rejected_by_the_mapping(
 def test_every_operation_of_the_contract_is_there() -> None:
     named = """upsert_user upsert_lead delete_user delete_lead unsubscribe_user add_user_attributes
     add_user_to_company add_company_attributes tag untag delete_tag send_message create_collection
-    update_collection delete_collection create_article update_article delete_article"""
+    update_collection delete_collection create_article update_article delete_article erase_person"""
 
     assert set(named.split()) <= set(OPERATIONS)
 

@@ -136,6 +136,28 @@ def test_an_operation_is_told_with_all_that_is_known_of_it(said: str) -> None:
     assert said in described("acme", "do")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "duplicates keep_all by default",
+        "looked up first, and whom the identifiers do not mean for certain is left alone",
+        "by hand Customerly's help says that its API does not delete contacts permanently",
+        "verify object of wait or none, default {wait: 60s}. People are read back until they are gone",
+        "matches certain or all, default certain.",
+    ],
+)
+def test_an_operation_that_erases_people_tells_how_it_goes_about_it(said: str) -> None:
+    assert said in " ".join(describe("customerly", "erase_person").split())
+
+
+def test_options_are_told_with_those_they_are_made_from() -> None:
+    page = " ".join(describe("customerio", "erase_person").split())
+
+    assert "matches certain or all, default certain. certain erases only" in page
+    assert "block true or false, default true. Whether people are suppressed" in page
+    assert "cannot do without app; or let the step say verify: none" in page
+
+
 def test_an_operation_that_takes_any_field_says_so() -> None:
     assert "fields: any, named as the API names them" in described("acme", "any")
     assert "options of the step" not in described("acme", "any")

@@ -14,7 +14,9 @@ from bulk.conversation import (
     Act,
     Batch,
     Conversation,
+    Found,
     Lost,
+    Records,
     Remember,
     Reply,
     Request,
@@ -23,12 +25,13 @@ from bulk.conversation import (
     Split,
     Status,
     Verdict,
+    Verification,
     Wait,
 )
 from bulk.destinations import SYSTEMS
 from bulk.destinations.fields import Field, Kind
 from bulk.destinations.listing import Listing, ListingError, Page, Query
-from bulk.destinations.operation import Operation
+from bulk.destinations.operation import Erasing, Operation, Sighting
 from bulk.destinations.system import Place, System
 
 OPERATIONS = [
@@ -41,6 +44,12 @@ LISTINGS = [
     pytest.param(system, listing, id=f"{system.name}-{listing.name}")
     for system in SYSTEMS.values()
     for listing in system.listings.values()
+]
+ERASING = [
+    pytest.param(system, operation, id=f"{system.name}-{operation.name}")
+    for system in SYSTEMS.values()
+    for operation in system.operations.values()
+    if operation.erasing
 ]
 MOST_ACTS = 3_000
 """A conversation that wants more than this is going round in circles."""
@@ -84,7 +93,7 @@ class Talk:
         self.requests: list[Request] = []
         self.verdicts: dict[int, Verdict] = {}
         self.split = False
-        reply: Reply | None = None
+        reply: Reply | frozenset[int] | None = None
         for _ in range(MOST_ACTS):
             try:
                 act: Act = conversation.send(reply)
@@ -97,7 +106,7 @@ class Talk:
                 return
         raise AssertionError("the conversation does not end")
 
-    def _take(self, act: Act, replies: Iterator[Reply]) -> Reply | None:
+    def _take(self, act: Act, replies: Iterator[Reply]) -> Reply | frozenset[int] | None:
         if isinstance(act, Request):
             self.requests.append(act)
             return next(replies)
@@ -111,6 +120,9 @@ class Talk:
             self.split = True
         elif isinstance(act, Remember):
             orjson.dumps(act.data)
+        elif isinstance(act, Found):
+            assert all(kind and value for names in act.names.values() for kind, value in names)
+            return frozenset()
         else:
             assert isinstance(act, Wait)
             assert 0 <= act.seconds <= 3600
@@ -120,6 +132,12 @@ class Talk:
 def always(reply: Reply) -> Iterator[Reply]:
     while True:
         yield reply
+
+
+def spoken(script: list[Reply]) -> Iterator[Reply]:
+    """Yield a script, and its last line for ever."""
+    yield from script
+    yield from always(script[-1])
 
 
 def talk(sample: Sample, replies: Iterator[Reply]) -> Talk:
@@ -194,11 +212,7 @@ def test_whatever_is_answered_every_record_is_settled_once(
     sample = Sample(system, operation)
     script = data.draw(st.lists(ANSWERS, min_size=1, max_size=6))
 
-    def replies() -> Iterator[Reply]:
-        yield from script
-        yield from always(script[-1])
-
-    talk(sample, replies())
+    talk(sample, spoken(script))
 
 
 @pytest.mark.parametrize(("system", "operation"), OPERATIONS)
@@ -209,12 +223,80 @@ def test_only_what_can_never_be_undone_sends_requests_of_that_kind(
     request = next(sample.operation.converse(sample.batch, sample.terms))
 
     assert isinstance(request, Request)
-    if not sample.operation.irreversible:
-        assert not request.irreversible
+    if sample.operation.erasing or not sample.operation.irreversible:
+        assert not request.irreversible  # who is meant is looked up first
     elif request.method != "GET":
         assert request.irreversible
     if sample.operation.repeatable:
         assert request.repeatable or request.method == "POST"
+
+
+def erasing(sample: Sample) -> Erasing:
+    assert sample.operation.erasing is not None
+    return sample.operation.erasing
+
+
+def whole(sample: Sample) -> Batch:
+    return Batch(Records(sample.frame), 0, sample.frame.height)
+
+
+@pytest.mark.parametrize(("system", "operation"), ERASING)
+def test_an_operation_that_erases_names_people_by_what_it_is_given(
+    system: System, operation: Operation
+) -> None:
+    sample = Sample(system, operation)
+
+    assert set(erasing(sample).kinds) <= set(operation.keep)
+    assert set(erasing(sample).kinds.values()) <= {"email", "phone", "id"}
+    assert (operation.irreversible, operation.repeatable, operation.effect) == (True, True, "removes")
+    assert erasing(sample).patience(sample.terms.options) > 0
+
+
+@pytest.mark.parametrize(("system", "operation"), ERASING)
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_answered_reading_back_settles_every_record_once_and_changes_nothing(
+    system: System, operation: Operation, data: st.DataObject
+) -> None:
+    sample = Sample(system, operation)
+    script = data.draw(st.lists(ANSWERS, min_size=1, max_size=6))
+    verify = erasing(sample).verify
+    assert verify is not None
+
+    outcome = Talk(verify(whole(sample), sample.terms), whole(sample), spoken(script))
+
+    assert not any(request.irreversible or not request.repeatable for request in outcome.requests)
+    assert {verdict.verification for verdict in outcome.verdicts.values()} <= {
+        Verification.ABSENT,
+        Verification.STILL_PRESENT,
+        Verification.PENDING,
+    }
+
+
+@pytest.mark.parametrize(("system", "operation"), ERASING)
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_answered_looking_sees_every_record_once_and_changes_nothing(
+    system: System, operation: Operation, data: st.DataObject
+) -> None:
+    sample = Sample(system, operation)
+    replies = spoken(data.draw(st.lists(ANSWERS, min_size=1, max_size=6)))
+    looking = erasing(sample).look(whole(sample), sample.terms)
+    seen: list[int] = []
+    reply: Reply | None = None
+    for _ in range(MOST_ACTS):
+        try:
+            act = looking.send(reply)
+        except StopIteration:
+            assert sorted(seen) == list(range(len(whole(sample))))
+            return
+        reply = next(replies) if isinstance(act, Request) else None
+        if isinstance(act, Request):
+            assert act.repeatable
+            assert not act.irreversible
+        elif isinstance(act, Sighting):
+            seen.append(act.position)
+    raise AssertionError("the look does not end")
 
 
 @pytest.mark.parametrize("system", SYSTEM)

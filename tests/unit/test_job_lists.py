@@ -4,6 +4,8 @@ from pathlib import Path
 
 from jobs_by_hand import GOOD, load
 
+from bulk.job.lists import People
+
 LISTS = """\
 suppression:
   - {path: [a.csv, b.csv], column: who, except: {path: back.csv, column: who}}
@@ -14,6 +16,8 @@ ENVIRON = {"LIST_SECRET": "the list's secret"}
 
 def test_lists_are_read_as_written_and_secrets_are_filled_in(tmp_path: Path) -> None:
     plain, keyed = load(tmp_path, GOOD + LISTS, ENVIRON).suppression
+    assert isinstance(plain, People)
+    assert isinstance(keyed, People)
     assert (plain.paths, plain.column, plain.hash) == (("a.csv", "b.csv"), "who", "none")
     assert plain.except_ is not None
     assert (plain.except_.paths, plain.except_.column) == (("back.csv",), "who")

@@ -163,6 +163,26 @@ def test_roles_that_the_account_shows_are_compared_with_those_needed(
     assert (problem is None) if expected is None else (expected in (problem or ""))
 
 
+@pytest.mark.parametrize(
+    ("operation", "roles", "hint"),
+    [
+        ("upsert_customer", ["org.permission.customer"], "without it, give its step bulk_jobs: false"),
+        ("erase_person", ["org.permission.customer"], "without it, give its step children: keep"),
+        (
+            "erase_person",
+            ["org.permission.message"],
+            "org.permission.customer.read or org.user.customer.read",
+        ),
+    ],
+)
+def test_a_missing_role_that_a_step_can_do_without_is_told_with_how(
+    operation: str, roles: list[str], hint: str
+) -> None:
+    shown = answer({"data": {"attributes": {"roles": roles}}})
+
+    assert (missing_role(shown, frozenset({operation})) or "").endswith(hint)
+
+
 @pytest.mark.parametrize("response", [answer(CODE_SHAPE, 401), HTML_404, answer(CODE_SHAPE, 400)])
 def test_a_refused_probe_is_a_problem(response: Response) -> None:
     assert all(probe.problem(response) for probe in probes(place()))
@@ -210,6 +230,11 @@ def test_a_hidden_value_is_recognised(value: str, *, expected: bool) -> None:
 @pytest.mark.parametrize("body", [None, [], {}, {"data": 1}, {"data": [None, 1, {}]}, {"data": {"id": 7}}])
 def test_an_answer_of_another_form_shows_nobody(body: object) -> None:
     assert not customers(answer(body))
+
+
+def test_an_answer_with_something_that_is_no_customer_is_of_another_form() -> None:
+    assert customers(answer({"data": [{"id": "1"}, {"id": ""}]})) is None
+    assert customers(answer({"data": {"attributes": {}}})) is None
 
 
 def test_what_a_list_holds_is_compared_by_what_names_its_items() -> None:
@@ -404,7 +429,7 @@ def test_a_foreseen_answer_leads_to_the_request_that_matters(name: str) -> None:
 def test_what_cannot_be_undone_says_so() -> None:
     undoable = {name for name, each in KUSTOMER.operations.items() if each.irreversible}
 
-    assert undoable == {"delete_customer", "merge_customers"}
+    assert undoable == {"delete_customer", "erase_person", "merge_customers"}
     assert all(operation(name).warning for name in undoable)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, StepPlan
+from bulk.plan.reading import Reading, StepPlan, Watch
 
 Told = tuple[str, str, str]
 """Status, reason, message."""
@@ -47,6 +47,7 @@ class Kept:
     keys: list[tuple[int, str | None]] = field(default_factory=list)
     told: dict[int, dict[int, Told]] = field(default_factory=dict)
     contents: dict[int, list[int]] = field(default_factory=dict)
+    asked: dict[int, list[int]] = field(default_factory=dict)
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         self.keys += frame.select(ROW, KEY).rows()
@@ -61,6 +62,9 @@ class Kept:
 
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         self.contents.setdefault(step, []).extend(frame[ROW].to_list())
+
+    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
+        self.asked.setdefault(step, []).extend(frame.filter(~pl.Series(held))[ROW].to_list())
 
 
 def step(
@@ -443,7 +447,8 @@ def told_with_lists(
         return numbers, np.isin(np.arange(2), numbers)
 
     kept = Kept()
-    reading = Reading(steps, kept, ["one.csv", "two.csv"], standing)
+    lists = ["stands in one.csv", "stands in two.csv"]
+    reading = Reading(steps, kept, [Watch("suppressed", lists, standing)])
     for start in range(0, len(rows), 2):
         reading.take(*chunk(list(enumerate(rows, 1))[start : start + 2]))
     reading.finish()
@@ -459,7 +464,7 @@ def test_who_stands_in_a_list_is_told_after_filtered_and_rejected_and_before_dup
         Row("a"),
         Row("b", opted_out=True),
     ]
-    plan = replace(step(), holds_back=True)
+    plan = replace(step(), heeds="suppressed")
 
     reading, kept = told_with_lists(rows, [plan], dict.fromkeys((1, 2, 5, 6), 1))
 
@@ -471,14 +476,14 @@ def test_who_stands_in_a_list_is_told_after_filtered_and_rejected_and_before_dup
         6: ("suppressed", "this person has opted out"),
     }
     assert reading.told[0]["skipped", "suppressed"] == 2
-    assert (reading.sendable(0), reading.met.tolist()) == (1, [False, True])
+    assert (reading.sendable(0), reading.met("suppressed")) == (1, [False, True])
 
 
 def test_a_step_that_reaches_everybody_keeps_the_last_row_and_one_that_holds_back_the_last_that_may_go() -> (
     None
 ):
     rows = [Row("a"), Row("a"), Row("b")]
-    reaching, holding = step(0), replace(step(1), holds_back=True)
+    reaching, holding = step(0), replace(step(1), heeds="suppressed")
 
     _, kept = told_with_lists(rows, [reaching, holding], {2: 0})
 
@@ -493,6 +498,6 @@ def test_a_step_that_reaches_everybody_keeps_the_last_row_and_one_that_holds_bac
 def test_being_held_back_is_no_fault_that_holds_back_the_next_step() -> None:
     reached = replace(step(1), opted_out="include")
 
-    _, kept = told_with_lists([Row("a")], [replace(step(0), holds_back=True), reached], {1: 0})
+    _, kept = told_with_lists([Row("a")], [replace(step(0), heeds="suppressed"), reached], {1: 0})
 
     assert {index: sorted(told) for index, told in kept.told.items() if told} == {0: [1]}

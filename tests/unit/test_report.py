@@ -7,7 +7,7 @@ from ledgers import BAD, GOOD, begin, entry
 from bulk.conversation import Status, Verdict
 from bulk.ledger import Entry
 from bulk.ledger.view import View
-from bulk.report import rate, seconds_left, status_facts, top_reasons
+from bulk.report.summary import rate, seconds_left, status_facts, top_reasons
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def test_status_facts_are_what_scripts_read(path: Path) -> None:
         "pass": 1,
         "runs": 1,
         "keys": "plain",
+        "awaiting_verification": 0,
         "steps": {
             "users": {
                 "succeeded": 4,

@@ -13,7 +13,7 @@ from bulk.conversation import IDENTIFIER, ROW, Batch, Records
 from bulk.errors import SourceError, StoppedError
 from bulk.plan.suppression import Recipe
 from bulk.runner.lists import Column, ColumnError, ListFile
-from bulk.runner.suppressing import EVERY, PATIENCE, Suppressing, Suppression
+from bulk.runner.suppressing import EVERY, PATIENCE, Lists, Suppressing
 
 T = TypeVar("T")
 EMAIL = f"{IDENTIFIER}0.email"
@@ -33,7 +33,7 @@ def file(folder: Path, column: str | None = "who", name: str = "out.csv", **more
 
 
 def suppressing(one: ListFile, noted: list[str] | None = None, *, told: bool = True) -> Suppressing:
-    given = Suppression((one,), (one.state(),), (one.read(),))
+    given = Lists("suppressed", (one,), (one.state(),), (one.read(),))
     notes = [] if noted is None else noted
     return Suppressing(given, inline, asyncio.sleep, lambda event, **_: notes.append(event), told=told)
 

@@ -1,6 +1,7 @@
 """What the App API shows of people, some seconds after it was written."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _FIRST_READ = 2.0
 _LONGER = 3.0
 """How much later each read is than the one before it."""
 _OK = 200
+_BETWEEN_DIGITS = re.compile(r"[\s.()-]")
 
 
 def waits(patience: float) -> Iterator[tuple[float, bool]]:
@@ -49,7 +51,8 @@ def people(response: Response) -> list[Mapping[str, Any]] | None:
     """Return the people an answer shows; None if it is no list of people."""
     body = response.json
     found = body.get("customers") if isinstance(body, dict) and response.status == _OK else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else None
+    listed = isinstance(found, list) and all(isinstance(one, dict) for one in found)
+    return found if listed else None
 
 
 def attributes(shown: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +69,9 @@ def identifier(shown: Mapping[str, Any], kind: str) -> str:
 
 
 def comparable(value: str, kind: str) -> str:
-    """Return an identifier as it is compared: addresses in any case are the same."""
+    """Return an identifier as it is compared: addresses in any case are the same, numbers in any form."""
+    if kind == "phone":
+        return _BETWEEN_DIGITS.sub("", value)
     return value.strip().lower() if kind == "email" else value.strip()
 
 

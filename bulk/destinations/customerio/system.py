@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from bulk.destinations.customerio.answers import read
 from bulk.destinations.customerio.devices import ADD_DEVICE, DELETE_DEVICE
+from bulk.destinations.customerio.erase import ERASE
 from bulk.destinations.customerio.events import TRACK
 from bulk.destinations.customerio.listing import PEOPLE
 from bulk.destinations.customerio.merge import MERGE
@@ -29,6 +30,7 @@ _OPERATIONS = (
     MERGE,
     ADD_DEVICE,
     DELETE_DEVICE,
+    ERASE,
 )
 
 

@@ -1,6 +1,6 @@
 """Unsubscribe people, and read back that they are."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -22,12 +22,11 @@ from bulk.conversation import (
     Status,
     Verdict,
     Wait,
-    lost_verdict,
 )
 from bulk.destinations.customerio import shown
-from bulk.destinations.customerio.answers import refusal
 from bulk.destinations.customerio.batches import BATCHING, alone, request_of, verdicts
 from bulk.destinations.customerio.identifiers import PERSON, PERSON_FIELDS, SPEC, head
+from bulk.destinations.customerio.reading import Seen, read, unread
 from bulk.destinations.customerio.settings import UnsubscribeOptions
 from bulk.destinations.operation import Effect, Operation, Terms
 from bulk.destinations.shape import braced, constant, member
@@ -105,42 +104,28 @@ def _read_back(asked: dict[str, Waiting], terms: Terms) -> Conversation:
         for kind, waiting in asked.items():
             # Somebody absent was hardly ever created seconds ago: one more read, at the end, will do.
             due = [name for name, one in waiting.items() if last or creates or not one.absent]
-            for names in _parts(due, shown.MOST):
-                found = yield from _look(kind, {name: waiting[name] for name in names}, judge)
-                settled = [one for name in found for one in alone(waiting.pop(name).positions, found[name])]
-                if settled:
-                    yield Settle(settled)
-
-
-def _parts(names: Sequence[str], most: int) -> Iterator[Sequence[str]]:
-    return (names[start : start + most] for start in range(0, len(names), most))
+            found = yield from _look(kind, {name: waiting[name] for name in due}, judge)
+            settled = [one for name in found for one in alone(waiting.pop(name).positions, found[name])]
+            if settled:
+                yield Settle(settled)
 
 
 def _look(kind: str, waiting: Waiting, judge: Judge) -> Generator[Act, Any, dict[str, Verdict]]:
-    """Read people by one kind of identifier; return the verdicts that can be given now.
+    """Read people by one kind of identifier; return the verdicts that can be given now."""
+    seen = yield from read(kind, {name: one.value for name, one in waiting.items()})
+    for name, one in seen.items():
+        waiting[name].absent = not one.people
+    judged = {name: _judged(one, judge) for name, one in seen.items()}
+    return {name: verdict for name, verdict in judged.items() if verdict is not None}
 
-    If the list is refused, its halves are read, so that one identifier does not hide the others.
-    """
-    request = shown.look_up_many(kind, [one.value for one in waiting.values()])
-    reply: Reply = yield request
-    if isinstance(reply, Lost):
+
+def _judged(seen: Seen, judge: Judge) -> Verdict | None:
+    if isinstance(seen.reply, Lost):
         unseen = Verdict(Status.SUCCEEDED, "not_read_back")
-        return dict.fromkeys(
-            waiting, unseen if reply.reason == NOT_CONFIGURED else lost_verdict(request, reply)
-        )
-    people = shown.people(reply)
-    if people is not None:
-        by_name = {shown.comparable(shown.identifier(one, kind), kind): one for one in people}
-        for name, one in waiting.items():
-            one.absent = name not in by_name
-        judged = {name: judge(by_name.get(name), reply) for name in waiting}
-        return {name: verdict for name, verdict in judged.items() if verdict is not None}
-    if len(waiting) == 1:
-        return dict.fromkeys(waiting, refusal(reply, reason="read_refused"))
-    found: dict[str, Verdict] = {}
-    for names in _parts(list(waiting), -(-len(waiting) // 2)):
-        found |= yield from _look(kind, {name: waiting[name] for name in names}, judge)
-    return found
+        return unseen if seen.reply.reason == NOT_CONFIGURED else unread(seen)
+    if seen.people is None:
+        return unread(seen)
+    return judge(seen.people[-1] if seen.people else None, seen.reply)
 
 
 def _verdict(

@@ -8,7 +8,7 @@ from bulk.destinations.customerly.answers import is_success, refusal, says_missi
 from bulk.destinations.operation import Terms
 from bulk.destinations.verdicts import accepted, not_found
 
-_NOT_THERE = frozenset({404, 410})
+NOT_THERE = frozenset({404, 410})
 
 
 def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], Conversation]:
@@ -16,9 +16,16 @@ def delete(path: str, identifiers: tuple[str, ...]) -> Callable[[Batch, Terms], 
 
     def request(batch: Batch) -> Request:
         name = next(name for name in identifiers if batch.value(name))
-        return Request("DELETE", f"{path}?{name}={encoded(str(batch.value(name)))}", irreversible=True)
+        return deletion(path, name, str(batch.value(name)))
 
     return remove(request)
+
+
+def deletion(path: str, name: str, value: str) -> Request:
+    """Return the request that deletes one contact by exactly one identifier."""
+    if not value:
+        raise ValueError("an empty identifier may mean everybody")
+    return Request("DELETE", f"{path}?{name}={encoded(value)}", irreversible=True)
 
 
 def remove(request: Callable[[Batch], Request]) -> Callable[[Batch, Terms], Conversation]:
@@ -33,7 +40,7 @@ def remove(request: Callable[[Batch], Request]) -> Callable[[Batch, Terms], Conv
 
 def _verdict(batch: Batch, response: Response) -> Verdict:
     ours = response.repeated or batch.attempted
-    if ours and response.status in _NOT_THERE:
+    if ours and response.status in NOT_THERE:
         return accepted(response, reason="gone")  # whatever it says: it was there, and an earlier try took it
     if says_missing(response):
         return accepted(response, reason="gone") if ours else not_found(response)

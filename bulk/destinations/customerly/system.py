@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bulk.conversation import Meaning, Request, Response
 from bulk.destinations.customerly import attributes, contacts, knowledge, messages, tags
 from bulk.destinations.customerly.answers import error_message, is_success, read
+from bulk.destinations.customerly.erase import ERASE
 from bulk.destinations.customerly.listings import LISTINGS
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.system import Credential, Probe, System
@@ -15,6 +16,7 @@ _OPERATIONS = (
     *tags.OPERATIONS,
     *messages.OPERATIONS,
     *knowledge.OPERATIONS,
+    ERASE,
 )
 
 

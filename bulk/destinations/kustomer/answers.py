@@ -48,6 +48,13 @@ def refusal(response: Response, reason: str = "refused") -> Verdict:
     return refused(response, said, reason, found[0][0][:100] if found else "")
 
 
+def is_last_page(response: Response) -> bool:
+    """Tell whether an answer says that no page follows; one that says nothing may have a next one."""
+    body = response.json
+    links = body.get("links") if isinstance(body, dict) else None
+    return isinstance(links, dict) and "next" in links and not links["next"]
+
+
 def is_duplicate(response: Response) -> bool:
     """Tell whether an answer says that another customer has one of the values that were sent."""
     if response.status not in {_BAD_REQUEST, CONFLICT}:

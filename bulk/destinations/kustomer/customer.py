@@ -48,6 +48,11 @@ def is_object_id(value: Any) -> bool:
     return isinstance(value, str) and bool(_OBJECT_ID.fullmatch(value))
 
 
+def is_usable_id(value: Any) -> bool:
+    """Tell whether a text can stand in a path as an id: an empty one, or dots, would mean another place."""
+    return isinstance(value, str) and value not in {"", ".", ".."}
+
+
 def _exactly(value: Any) -> str:
     return str(value).strip()
 
@@ -119,18 +124,27 @@ class Customer:
         single = self.attributes.get("externalId")
         return {*self.texts("externalIds", "externalId"), *([str(single)] if single else [])}
 
-    def has_email(self, email: str) -> bool:
-        """Tell whether an address is theirs, and theirs alone."""
-        return as_email(email) in map(as_email, self.texts("emails", "email"))
+    def owns(self, kind: str, value: str) -> bool:
+        """Tell whether an ``email``, ``phone`` or ``externalId`` is seen to be theirs, and theirs alone."""
+        own_id = kind == "externalId" and value in self.external_ids
+        return own_id or self._holds(f"{kind}s", kind, value)
 
-    def shares(self, name: str, value: str) -> bool:
-        """Tell whether a contact point of ``emails`` or ``phones`` is only one shared with others."""
-        member, clean = ("email", as_email) if name == "emails" else ("phone", as_phone)
-        own, shared = (
-            {clean(text) for text in self.texts(list_, member)}
-            for list_ in (name, f"shared{name.capitalize()}")
-        )
-        return clean(value) not in own and clean(value) in shared
+    def shares(self, kind: str, value: str) -> bool:
+        """Tell whether an ``email``, ``phone`` or ``externalId`` of theirs is only one shared with others."""
+        return self._holds(shared_list(kind), kind, value) and not self.owns(kind, value)
+
+    def lists(self, kind: str, value: str) -> bool:
+        """Tell whether an ``email``, ``phone`` or ``externalId`` is seen to be theirs, alone or not."""
+        return self.owns(kind, value) or self.shares(kind, value)
+
+    def _holds(self, name: str, kind: str, value: str) -> bool:
+        wanted = item_name(name, {kind: value})
+        return wanted is not None and wanted in {item_name(name, item) for item in self.items(name)}
+
+
+def shared_list(kind: str) -> str:
+    """Return the name of the list that holds what several customers share of a kind."""
+    return f"shared{kind[0].upper()}{kind[1:]}s"
 
 
 def customers(response: Response) -> list[Customer] | None:
@@ -140,12 +154,13 @@ def customers(response: Response) -> list[Customer] | None:
         return None
     data = body["data"]
     listed = data if isinstance(data, list) else [data] if data else []
-    return list(_customers(listed))
+    shown = list(_customers(listed))
+    return shown if len(shown) == len(listed) else None
 
 
 def _customers(listed: list[Any]) -> Iterator[Customer]:
     for item in listed:
-        if isinstance(item, dict) and isinstance(item.get("id"), str):
+        if isinstance(item, dict) and is_usable_id(item.get("id")):
             attributes = item.get("attributes")
             shown = attributes if isinstance(attributes, dict) else {}
             yield Customer(item["id"], shown, _company(item, shown))

@@ -5,7 +5,7 @@ from typing import Any
 
 from bulk.conversation import Lost, Request, Response
 from bulk.destinations.address import query
-from bulk.destinations.kustomer.answers import NOT_FOUND, errors
+from bulk.destinations.kustomer.answers import NOT_FOUND, errors, is_last_page
 from bulk.destinations.kustomer.customer import Customer, customers
 from bulk.destinations.kustomer.look_up import path
 from bulk.destinations.listing import Listed, Listing, ListingError, Page, Query
@@ -45,16 +45,9 @@ def _all() -> Listed:
         found = _shown(reply, f"page {number} of the customers")
         if found:
             yield Page([flat(customer) for customer in found])
-        if not found or _is_last(reply):
+        if not found or (isinstance(reply, Response) and is_last_page(reply)):
             return
         number += 1
-
-
-def _is_last(reply: object) -> bool:
-    """Tell whether an answer says that no page follows; if it says nothing, the next one is asked for."""
-    body = reply.json if isinstance(reply, Response) else None
-    links = body.get("links") if isinstance(body, dict) else None
-    return isinstance(links, dict) and "next" in links and not links["next"]
 
 
 def _single(kind: str, values: Any) -> Listed:

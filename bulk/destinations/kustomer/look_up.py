@@ -1,21 +1,26 @@
 """Find the customer a record is about, and see that all its identifiers mean the same one."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any
 
-from bulk.conversation import Act, Lost, Reply, Request, Response, Status, Verdict, lost_verdict
+from bulk.conversation import Lost, Reply, Request, Response, Status, Verdict, lost_verdict
 from bulk.destinations.address import encoded
+from bulk.destinations.erasure import ambiguous, conflict
 from bulk.destinations.kustomer.answers import NOT_FOUND, refusal
-from bulk.destinations.kustomer.customer import Customer, as_phone, customers
+from bulk.destinations.kustomer.customer import Customer, as_phone, customers, is_masked
 from bulk.destinations.kustomer.person import Person
 from bulk.destinations.kustomer.settings import KustomerSettings
 from bulk.destinations.verdicts import is_2xx
 
 Finding = Customer | Verdict | None
 """The customer; None if there is none; a verdict if that cannot be told, or must not be decided here."""
-Search = Generator[Act, Any, Finding]
+Search = Generator[Request, Any, Finding]
 
 _LISTED = frozenset({"email", "phone"})
+
+SEVERAL = ambiguous("several customers have this identifier")
+SHARED = ambiguous("the account has this contact point as one that several people share")
+BY_PHONE_ALONE = ambiguous("a phone number alone never selects a customer")
 
 Identifier = tuple[str, str]
 """Its kind (``id``, ``externalId``, ``email``, ``phone``) and its value."""
@@ -31,12 +36,34 @@ def look_up(identifier: Identifier, settings: KustomerSettings) -> Search:
     """Look up a customer by exactly one identifier."""
     kind, value = identifier
     for form in _forms(kind, value, settings):
-        request = Request("GET", path(kind, form))
-        reply: Reply = yield request
-        found = lost_verdict(request, reply) if isinstance(reply, Lost) else _shown(reply)
-        if found is not None:
+        found = yield from _ask(kind, form)
+        if isinstance(found, Verdict):
             return found
+        if len(found) > 1:
+            return SEVERAL
+        if found:
+            return found[0]
     return None
+
+
+def everybody(
+    identifier: Identifier, settings: KustomerSettings
+) -> Generator[Request, Any, list[Customer] | Verdict]:
+    """Look up all customers that an identifier names, in every form in which it may stand."""
+    kind, value = identifier
+    by_id: dict[str, Customer] = {}
+    for form in _forms(kind, value, settings):
+        found = yield from _ask(kind, form)
+        if isinstance(found, Verdict):
+            return found
+        by_id |= {customer.id: customer for customer in found}
+    return list(by_id.values())
+
+
+def _ask(kind: str, form: str) -> Generator[Request, Any, list[Customer] | Verdict]:
+    request = Request("GET", path(kind, form))
+    reply: Reply = yield request
+    return lost_verdict(request, reply) if isinstance(reply, Lost) else _shown(reply)
 
 
 def _forms(kind: str, value: str, settings: KustomerSettings) -> tuple[str, ...]:
@@ -49,9 +76,9 @@ def _forms(kind: str, value: str, settings: KustomerSettings) -> tuple[str, ...]
     return tuple(dict.fromkeys(forms))
 
 
-def _shown(response: Response) -> Finding:
+def _shown(response: Response) -> list[Customer] | Verdict:
     if response.status == NOT_FOUND:
-        return None
+        return []
     if not is_2xx(response):
         return refusal(response)
     found = customers(response)
@@ -61,10 +88,9 @@ def _shown(response: Response) -> Finding:
             "broken_answer",
             response.status,
             error_message="the account answered a look-up in a form that is not known",
+            ours=True,
         )
-    if len(found) > 1:
-        return _ambiguous("several customers have this identifier")
-    return found[0] if found else None
+    return found
 
 
 def find(
@@ -104,21 +130,46 @@ def identifiers(person: Person) -> Iterator[Identifier]:
 def _doubt(person: Person, by: Identifier, found: Customer, *, strictly: bool) -> Verdict | None:
     """Say why the customer found may be another person, from what is shown of them alone."""
     kind, value = by
-    if kind in _LISTED and found.shares(f"{kind}s", value):
-        return _ambiguous("the account has this contact point as one that several people share")
-    known = found.external_ids
-    if kind != "externalId" and person.external_id and known and person.external_id not in known:
-        return _conflict(f"the customer found by {kind} has another externalId")
-    others = not any(map(found.has_email, person.emails)) and found.texts("emails", "email")
-    hidden = found.hides("emails")
-    if (strictly or kind == "phone") and kind != "email" and person.emails and others and not hidden:
-        return _conflict(f"the customer found by {kind} has another e-mail address")
-    return None
+    if kind in _LISTED and found.shares(kind, value):
+        return SHARED
+    doubt = other_external_id(person, {kind}, found)
+    if doubt is None and (strictly or kind == "phone") and not found.hides("emails"):
+        doubt = other_email(person, {kind}, found)
+    return doubt
+
+
+def other_external_id(person: Person, by: Collection[str], found: Customer) -> Verdict | None:
+    """Say that somebody found by identifiers of some kinds has another id of yours than the one given."""
+    given = person.external_id
+    if "externalId" in by or not given or not found.external_ids or found.lists("externalId", given):
+        return None
+    return conflict(f"the customer found{_by(by)} has another externalId")
+
+
+def other_email(person: Person, by: Collection[str], found: Customer) -> Verdict | None:
+    """Say that somebody found by identifiers of some kinds has other e-mail addresses than those given."""
+    theirs = [*found.texts("emails", "email"), *found.texts("sharedEmails", "email")]
+    same = any(found.lists("email", email) for email in person.emails)
+    if "email" in by or not person.emails or not theirs or same:
+        return None
+    return conflict(f"the customer found{_by(by)} has another e-mail address")
+
+
+def was_merged(person: Person, found: Customer) -> Verdict | None:
+    """Say that who was found answers to the given id only because somebody was merged into them."""
+    own, given = found.attributes.get("externalId"), person.external_id
+    if not own or not given or str(own) == given or is_masked(own):
+        return None
+    return conflict("the customer found has another externalId of their own: somebody was merged into them")
+
+
+def _by(kinds: Collection[str]) -> str:
+    return f" by {' and '.join(sorted(kinds))}" if kinds else ""
 
 
 def _owned(
     person: Person, found: Customer, settings: KustomerSettings, *, phones: bool
-) -> Generator[Act, Any, Finding]:
+) -> Generator[Request, Any, Finding]:
     """See that no contact point that would be added belongs to somebody else."""
     new: list[Identifier] = [("email", email) for email in person.emails]
     if phones or found.hides("phones"):
@@ -131,17 +182,6 @@ def _owned(
             return owner
         if owner is not None and owner.id == found.id:
             found = found.found_by(kind, value)
-        elif owner is not None and not owner.shares(f"{kind}s", value):
-            return _conflict(f"the {kind} belongs to another customer; merging them is for people to decide")
+        elif owner is not None and not owner.shares(kind, value):
+            return conflict(f"the {kind} belongs to another customer; merging them is for people to decide")
     return found
-
-
-def _conflict(message: str) -> Verdict:
-    return Verdict(Status.FAILED, "identity_conflict", error_message=message)
-
-
-def _ambiguous(message: str) -> Verdict:
-    return Verdict(Status.FAILED, "ambiguous", error_message=message)
-
-
-BY_PHONE_ALONE = _ambiguous("a phone number alone never selects a customer")

@@ -7,8 +7,11 @@ from typing import Any
 import orjson
 
 from bulk.conversation import Request, Response
+from bulk.destinations.erasure import REQUEST_FIELDS, REQUEST_NAMES
 from bulk.destinations.fields import Field, Kind
+from bulk.destinations.kustomer.children import KINDS
 from bulk.destinations.kustomer.confirm import confirm
+from bulk.destinations.kustomer.erase import ERASING, erase, supposed, tailored
 from bulk.destinations.kustomer.fields import (
     CONTENT,
     CUSTOM,
@@ -22,9 +25,10 @@ from bulk.destinations.kustomer.fields import (
 )
 from bulk.destinations.kustomer.merge import merge
 from bulk.destinations.kustomer.remove import delete
-from bulk.destinations.kustomer.settings import UpsertOptions, WriteOptions
+from bulk.destinations.kustomer.settings import EraseOptions, UpsertOptions, WriteOptions
 from bulk.destinations.kustomer.together import writing
 from bulk.destinations.kustomer.unsubscribe import unsubscribe
+from bulk.destinations.kustomer.whom import options_of
 from bulk.destinations.kustomer.write import Aim
 from bulk.destinations.operation import Batching, Effect, Operation, Terms
 
@@ -36,6 +40,7 @@ _BATCHING = Batching(default=100, maximum=100, max_bytes=95_000, item_bytes=95_0
 _JOB_REQUESTS = 4
 """Submit, ask twice, read the results."""
 _CONTACTS = (EXTERNAL_ID, EMAIL, PHONE)
+_IDENTIFIERS = ("id", "externalId", "email", "phone")
 
 
 def _named(fields: Collection[str], *names: str) -> int:
@@ -58,11 +63,22 @@ def _upsert_exchanges(_fields: Collection[str], terms: Terms) -> int:
 
 
 def _upsert_look_ups(fields: Collection[str], terms: Terms) -> int:
-    """Somebody new is looked up by every identifier there is, by a phone number perhaps in two forms."""
-    if not _looks_first(terms):
-        return 0
+    """Somebody new is looked up by every identifier there is."""
+    return _look_ups(fields, terms) if _looks_first(terms) else 0
+
+
+def _look_ups(fields: Collection[str], terms: Terms) -> int:
+    """Count the look-ups by every identifier there is, by a phone number perhaps in two forms."""
     forms = 2 if terms.settings.phone_look_up == "both" else 1
-    return _named(fields, "externalId", "email") + forms * _named(fields, "phone")
+    return _named(fields, "id", "externalId", "email") + forms * _named(fields, "phone")
+
+
+def _erase_exchanges(fields: Collection[str], terms: Terms) -> int:
+    """Somebody who has nothing is looked up, found to have nothing, deleted and read back."""
+    options, look_ups = options_of(terms), _look_ups(fields, terms)
+    lists = len(KINDS) if options.children == "delete" else 0
+    by_id = "id" not in fields
+    return look_ups + lists + 1 + (0 if options.verify == "none" else look_ups + by_id)
 
 
 def _job_exchanges(_fields: Collection[str], terms: Terms) -> int:
@@ -146,7 +162,7 @@ OPERATIONS = (
         effect=Effect.REMOVES,
         converse=delete,
         fact=f"DELETE /customers/ID: {OPENAPI}",
-        one_of=("id", "externalId", "email", "phone"),
+        one_of=_IDENTIFIERS,
         irreversible=True,
         warning=(
             "Kustomer does not say whether a deleted customer's conversations, messages, notes and"
@@ -156,6 +172,31 @@ OPERATIONS = (
         suppose=_somebody,
     ),
     Operation(
+        name="erase_person",
+        about="Find customers by every identifier there is, remove what is theirs and then them, read back.",
+        fields=(ID, *_CONTACTS, *REQUEST_FIELDS),
+        effect=Effect.REMOVES,
+        converse=erase,
+        fact=(
+            f"DELETE /customers/ID, POST /messages/ID/redactions, DELETE of conversations, notes, drafts:"
+            f" {OPENAPI}; that messages show whether they are redacted, and their attachments: two clients"
+        ),
+        one_of=_IDENTIFIERS,
+        irreversible=True,
+        warning=(
+            "Kustomer does not say what becomes of a deleted customer's conversations, messages and notes:"
+            " they go first, unless the step says children: keep. A message can only be redacted; who sent"
+            " it, to whom and about what may stay. Deleted customers stay for a time in the audit log and in"
+            " searches with includeDeleted; and anybody who writes again is created again."
+        ),
+        keep=(*_IDENTIFIERS, *REQUEST_NAMES),
+        exchanges=_erase_exchanges,
+        suppose=supposed,
+        options=EraseOptions,
+        tailor=tailored,
+        erasing=ERASING,
+    ),
+    Operation(
         name="unsubscribe_customer",
         about="Set the custom attributes and tags that stand for having unsubscribed, and read them back.",
         fields=(ID, *_CONTACTS, CUSTOM, replace(TAGS, about="Tags that stand for having unsubscribed.")),
@@ -163,7 +204,7 @@ OPERATIONS = (
         effect=Effect.UNSUBSCRIBES,
         converse=unsubscribe,
         fact=f"PATCH /customers/ID: {OPENAPI}; Kustomer has no consent of its own (sure)",
-        one_of=("id", "externalId", "email", "phone"),
+        one_of=_IDENTIFIERS,
         also_one_of=("custom", "tags"),
         warning="Kustomer sends on regardless: your workflows must honour the attribute or tag.",
         exchanges=lambda _fields, _terms: 3,

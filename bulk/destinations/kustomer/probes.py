@@ -18,15 +18,27 @@ _MERGE = (
     "org.user.customer.write",
     "org.admin.customer.merge.write",
 )
+_CHILDREN = (
+    ("org.permission.message.read", "org.user.message.read"),
+    ("org.permission.message_redaction.create", "org.admin.message.write"),
+    ("org.permission.conversation.read", "org.user.conversation.read"),
+    ("org.permission.conversation.delete", "org.user.conversation.delete"),
+    ("org.permission.note.read", "org.user.note.read"),
+    ("org.permission.note.delete", "org.user.note.write"),
+)
+"""What belongs to customers; which role drafts need is not documented."""
 ROLES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "upsert_customer": (_READ, _CREATE, _UPDATE, _BULK),
     "create_customer": (_READ, _CREATE, _BULK),
     "update_customer": (_READ, _UPDATE, _BULK),
     "delete_customer": (_READ, _DELETE),
+    "erase_person": (_READ, _DELETE, *_CHILDREN),
     "unsubscribe_customer": (_READ, _UPDATE),
     "merge_customers": (_MERGE,),
 }
 """Roles an operation needs: one of each group."""
+_WITHOUT = {_BULK: "bulk_jobs: false", **dict.fromkeys(_CHILDREN, "children: keep")}
+"""What a step says to do without a role."""
 
 _TOKEN = Request("GET", "/auth/tokens/current")
 _ANY_CUSTOMER = Request("GET", "/customers?page=1&pageSize=1")
@@ -63,7 +75,7 @@ def missing_role(response: Response, operations: frozenset[str]) -> str | None:
     for operation in sorted(operations & ROLES.keys()):
         for group in ROLES[operation]:
             if not any(_has(shown, role) for role in group):
-                hint = "; without it, give its step bulk_jobs: false" if group is _BULK else ""
+                hint = f"; without it, give its step {_WITHOUT[group]}" if group in _WITHOUT else ""
                 return f"the API key lacks a role for {operation}: {' or '.join(group)}{hint}"
     return None
 

@@ -11,13 +11,12 @@ from bulk.conversation import (
     Reply,
     Request,
     Response,
-    Status,
     Verdict,
     lost_verdict,
 )
 from bulk.destinations.kustomer.answers import NOT_FOUND, refusal
 from bulk.destinations.kustomer.customer import Customer
-from bulk.destinations.kustomer.look_up import BY_PHONE_ALONE, Finding, find, path
+from bulk.destinations.kustomer.look_up import BY_PHONE_ALONE, Finding, find, path, was_merged
 from bulk.destinations.kustomer.person import Person, person
 from bulk.destinations.kustomer.write import NOT_FOUND_VERDICT
 from bulk.destinations.operation import Terms
@@ -36,23 +35,10 @@ def delete(batch: Batch, terms: Terms) -> Conversation:
         yield batch.settle(finding)
     elif not (who.id or who.external_id or who.emails):
         yield batch.settle(BY_PHONE_ALONE)
-    elif _was_merged(who, finding):
-        yield batch.settle(_MERGED)
     else:
-        yield batch.settle((yield from _delete(batch, finding)))
+        yield batch.settle(was_merged(who, finding) or (yield from _delete(batch, finding)))
 
 
-def _was_merged(who: Person, found: Customer) -> bool:
-    """Tell whether the customer found answers to the given id only because somebody was merged into them."""
-    own = found.attributes.get("externalId")
-    return bool(who.external_id and own) and own != who.external_id
-
-
-_MERGED = Verdict(
-    Status.FAILED,
-    "identity_conflict",
-    error_message="the customer found has another externalId of their own: somebody was merged into them",
-)
 _GONE = accepted(Response(NOT_FOUND), "gone")
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bulk.destinations.erasure import ErasureOptions
+
 
 @dataclass(frozen=True, slots=True)
 class KustomerSettings:
@@ -66,3 +68,19 @@ class UpsertOptions(WriteOptions):
     """
 
     lookup: Literal["first", "on_conflict"] = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class EraseOptions(ErasureOptions):
+    """Options of ``erase_person``.
+
+    Attributes:
+        verify: How people are read back: ``wait`` says until how long after acceptance, while they are still
+            shown; ``none`` reads nobody back, and then nobody is ``succeeded``.
+        matches: ``certain`` erases only whom all identifiers of the row agree on; ``all`` everybody whom any
+            of them names.
+        children: ``delete`` redacts the messages and deletes the conversations, notes and drafts before the
+            customer; ``keep`` deletes the customer alone.
+    """
+
+    children: Literal["delete", "keep"] = "delete"

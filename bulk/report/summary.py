@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bulk.conversation import Status
+from bulk.conversation import ROW, Status
+from bulk.ledger.columns import told_rows
 from bulk.ledger.view import StepView, View
 
 LATE = 10.0
 """Seconds over which the present rate is measured."""
 MOST_REASONS = 3
+MOST_EXAMPLES = 8
+"""Rows that are named of those that share a reason."""
 
 
 def status_facts(view: View) -> dict[str, Any]:
@@ -23,6 +26,7 @@ def status_facts(view: View) -> dict[str, Any]:
         "pass": view.number,
         "runs": len(view.runs),
         "keys": (view.fact("keys") or "plain").partition(" ")[0],
+        "awaiting_verification": view.awaiting_verification,
         "steps": {step.name: step.counts for step in view.steps},
         "reasons": {step.name: reasons(step) for step in view.steps},
         "rate": {step.name: round(rate(step), 1) for step in view.steps},
@@ -80,3 +84,24 @@ def top_reasons(view: View) -> list[str]:
             example = f", such as: {message}" if message and status == Status.REJECTED else ""
             lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
     return lines
+
+
+def examples(step: StepView) -> list[dict[str, Any]]:
+    """Return each status and reason of a step, the commonest first, with its number of rows and the first."""
+    found = []
+    grouped = step.tally.group_by("status", "reason").agg(pl.col("rows").sum())
+    chosen = grouped.filter((pl.col("reason") != "") | (pl.col("status") == Status.PENDING.value))
+    for status, reason, rows in chosen.sort(
+        ["rows", "status", "reason"], descending=[True, False, False]
+    ).iter_rows():
+        first = _first_rows(step, status, reason)
+        found.append({"status": status, "reason": reason, "rows": rows, "first": first})
+    return found
+
+
+def _first_rows(step: StepView, status: str, reason: str) -> list[int]:
+    alike = (pl.col("status") == status) & (pl.col("reason") == reason)
+    told = told_rows(step.told.filter(alike).sort(ROW).head(MOST_EXAMPLES))[0][:MOST_EXAMPLES].tolist()
+    entries = step.entries.with_row_index("index").filter(alike)["index"].to_numpy()
+    sent = np.flatnonzero(np.isin(step.winner, entries))[:MOST_EXAMPLES] + 1
+    return sorted([*told, *sent.tolist()])[:MOST_EXAMPLES]

@@ -1,0 +1,217 @@
+"""Erase people: look them up, suppress or delete them by all their identifiers, read them back."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from bulk.conversation import Batch, Conversation, Found, Name, Request, Response, Settle, Verdict
+from bulk.destinations.customerio import shown
+from bulk.destinations.customerio.batches import BATCHING, alone
+from bulk.destinations.customerio.find import KINDS, View, find, see_further
+from bulk.destinations.customerio.identifiers import PERSON, PERSON_FIELDS, SPEC
+from bulk.destinations.customerio.identifiers import given as given_text
+from bulk.destinations.customerio.sending import send
+from bulk.destinations.erasure import (
+    ABSENT,
+    REQUEST_FIELDS,
+    REQUEST_NAMES,
+    STILL_PRESENT,
+    UNREAD,
+    ErasureOptions,
+    Verify,
+    beyond,
+    given,
+    members,
+    nobody,
+    tailored,
+    taken,
+    together,
+)
+from bulk.destinations.meant import Finding, sighting
+from bulk.destinations.operation import Effect, Erasing, Look, Operation, Terms
+from bulk.destinations.shape import braced, member
+
+_KINDS = {"id": "id", "email": "email", "phone": "phone", "cio_id": "cio_id"}
+_BLOCKS = (
+    "Deletes the profile and its history for ever and blocks the identifiers: whatever is sent about them is "
+    "ignored, although it is answered with success, until they are unsuppressed."
+)
+_DELETES = (
+    "Deletes the profile for ever, not the person's past activity, and frees the identifiers: any later "
+    "import, event or form creates the person anew, subscribed."
+)
+_UNSEEN = (
+    " Without the App API key nobody is looked up first: everybody whom an identifier of the row names is "
+    "removed, be it different people."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EraseOptions(ErasureOptions):
+    """What a step that erases people may say.
+
+    Attributes:
+        block: Whether people are suppressed: deleted with their history, and their identifiers blocked.
+            ``false`` deletes the profile alone.
+    """
+
+    block: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """How one record's person is removed.
+
+    Attributes:
+        names: By which identifiers.
+        found: Those that the workspace shows, and shows no more afterwards.
+        somebody: Whether anybody is there, as far as that can be seen.
+    """
+
+    names: tuple[Name, ...]
+    found: tuple[Name, ...]
+    somebody: bool
+
+
+def erase(batch: Batch, terms: Terms) -> Conversation:
+    """Remove the people of a batch: all of whom it is certain who is meant."""
+    options = _options(terms)
+    view, found = yield from find(batch, options)
+    findings = yield from see_further(view, found)
+    told: dict[int, Verdict] = {}
+    due: dict[int, Removal] = {}
+    for position, finding in enumerate(findings):
+        removal = _removal(batch, position, view, finding, options)
+        if finding.doubt is not None:
+            told[position] = finding.doubt
+        elif removal.names:
+            due[position] = removal
+        else:
+            told[position] = nobody(batch, position, options)
+    if told:
+        yield _settled(told)
+    if due:
+        held: Collection[int] = yield Found({position: removal.found for position, removal in due.items()})
+        left = {position: removal for position, removal in due.items() if position not in held}
+        yield from _remove(batch, left, options)
+
+
+def _removal(batch: Batch, position: int, view: View, finding: Finding, options: EraseOptions) -> Removal:
+    """Say by what somebody is removed: by nothing if nobody is there to be removed, nor to be blocked."""
+    asked = given(batch, position, PERSON)
+    if view.closed:
+        strong = tuple(name for name in asked if name[0] not in KINDS.weak)
+        return Removal(asked if options.matches == "all" else strong, (), somebody=True)
+    names = together(asked, batch.found_at(position), *(one.names for one in finding.people))
+    usable = [name for name in names if view.identifies(name) and not view.names_others(name, finding.people)]
+    chosen = [name for name in usable if name[0] != KINDS.own] or usable
+    somebody = bool(finding.people)
+    return Removal(tuple(chosen if somebody or options.block else ()), beyond(names, asked), somebody)
+
+
+def _remove(batch: Batch, due: Mapping[int, Removal], options: EraseOptions) -> Conversation:
+    """Send the removals, and settle each record by what became of its person."""
+    if not due:
+        return
+    action = "suppress" if options.block else "delete"
+    replies = yield from send(action, {position: removal.names for position, removal in due.items()})
+    told: dict[int, Verdict] = {}
+    for position, reply in replies.items():
+        if isinstance(reply, Verdict):
+            told[position] = reply
+        elif due[position].somebody:
+            told[position] = taken(reply, options)
+        else:
+            told[position] = nobody(batch, position, options, reply)
+    yield _settled(told)
+
+
+def _settled(told: Mapping[int, Verdict]) -> Settle:
+    return Settle([one for position, verdict in sorted(told.items()) for one in alone((position,), verdict)])
+
+
+def look(batch: Batch, terms: Terms) -> Look:
+    """Tell whom it would find."""
+    _view, findings = yield from find(batch, replace(_options(terms), verify=Verify()))
+    for position, finding in enumerate(findings):
+        yield sighting(position, finding)
+
+
+def verify(batch: Batch, _terms: Terms) -> Conversation:
+    """Read people by every identifier."""
+    view = View()
+    named = [together(given(batch, at, PERSON), batch.found_at(at)) for at in range(len(batch))]
+    yield from view.see(together(*named))
+    yield _settled({position: _read_back(view, names) for position, names in enumerate(named)})
+
+
+def _read_back(view: View, names: tuple[Name, ...]) -> Verdict:
+    if any(view.names_others(name, ()) for name in names):
+        return STILL_PRESENT
+    return ABSENT if view.unread(names) is None else UNREAD
+
+
+def _options(terms: Terms) -> EraseOptions:
+    options: EraseOptions = terms.options or EraseOptions()
+    return options
+
+
+def _tailor(operation: Operation, options: EraseOptions) -> Operation:
+    warning = (_BLOCKS if options.block else _DELETES) + (_UNSEEN if options.verify == "none" else "")
+    return replace(tailored(operation, options), warning=warning)
+
+
+def _exchanges(fields: Collection[str], terms: Terms) -> int:
+    """Count look-ups by every kind of identifier, one removal, and as many read-backs and one by cio_id."""
+    options = _options(terms)
+    kinds = {"email"} | (set(PERSON) & set(fields))
+    return len(kinds) + 1 + (len(kinds | {"id", "cio_id"}) if options.patience else 0)
+
+
+def _listed(record: Mapping[str, Any]) -> Iterator[Name]:
+    """Yield the identifiers of a person as listed, from the listing itself or a file that was made of it."""
+    attributes = record.get("attributes")
+    flat = {**(attributes if isinstance(attributes, Mapping) else {}), **record}
+    flat.setdefault("phone", record.get("attributes.phone"))
+    return members(id="id", email="email", phone="phone", cio_id="cio_id")(flat)
+
+
+def _suppose(request: Request) -> Response:
+    """Show everybody who is looked up, by whatever identifier, as one person."""
+    if not request.surface:
+        return Response(200, {}, b"{}")
+    kind = request.path.rpartition("=")[2]
+    values = orjson.loads(request.body or b"{}").get("ids", ())
+    people = [{"identifiers": {"cio_id": "0", kind: value}} for value in values]
+    return Response(200, {}, orjson.dumps({"customers": people}))
+
+
+ERASE = Operation(
+    name="erase_person",
+    about="Erase people: looked up by all identifiers, suppressed by all they have, and read back.",
+    fields=(*PERSON_FIELDS, *REQUEST_FIELDS),
+    effect=Effect.REMOVES,
+    converse=erase,
+    fact=f"person.suppress, person.delete: {SPEC}; for the right to be forgotten the vendor names suppress",
+    one_of=PERSON,
+    batching=replace(BATCHING, default=shown.MOST, maximum=shown.MOST),
+    irreversible=True,
+    warning=f"{_BLOCKS} With block: false past activity stays, and the identifiers are free again.",
+    keep=(*PERSON, *REQUEST_NAMES),
+    item=lambda _terms: braced(*(member(kind, given_text(kind)) for kind in PERSON)),
+    exchanges=_exchanges,
+    suppose=_suppose,
+    options=EraseOptions,
+    tailor=_tailor,
+    surfaces=(shown.SURFACE,),
+    instead="or let the step say verify: none, and nobody is looked up first or read back",
+    erasing=Erasing(
+        kinds=_KINDS,
+        look=look,
+        verify=verify,
+        patience=lambda options: options.patience,
+        contacts={"people": _listed},
+    ),
+)
