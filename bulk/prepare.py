@@ -229,6 +229,7 @@ def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
         opted_out="include" if job.source.opted_out is None else step.opted_out,
         approval=step.approval,
         scope=job.scope(step),
+        brings=any(step.index in other.removes for other in job.steps),
         removes=_removes(job, step),
     )
 

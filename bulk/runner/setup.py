@@ -68,6 +68,8 @@ class StepSetup:
     """What names people, to be looked for in lists; None if the step is held back from nobody."""
     heeds: str = ""
     """The reason of the lists whose people it is held back from."""
+    brings: bool = False
+    """Whether those whom it brings are removed once they leave the source."""
     removes: Removes | None = None
     """What it takes back, if its rows are not the source's but those who have left it."""
 

@@ -90,6 +90,7 @@ class LaneSteps:
             committer=self.committer,
             board=boards[step.index],
             now=self.unix,
+            brings=step.brings,
             scrub=self.setup.hashed,
         )
         erasure = self._erasure(step)

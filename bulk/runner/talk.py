@@ -114,6 +114,8 @@ class Talker:
     now: Callable[[], float]
     scrub: bool = False
     """Whether vendors' messages are left out, because they may name people."""
+    brings: bool = False
+    """Whether it must be known whom a request may have brought, also one that may be sent again."""
     before_split: Callable[[], Awaitable[None]] = _at_once
     """Waits until another batch may be split."""
     keep: Callable[[Batch, Found], Awaitable[Mapping[int, Verdict]]] = _nobody
@@ -157,7 +159,7 @@ class Talker:
 
     async def _do(self, act: Request | Wait | Remember, batch: Batch, tries: Tries) -> Reply | None:
         if isinstance(act, Request):
-            careful = act.irreversible or not act.repeatable
+            careful = act.irreversible or not act.repeatable or (self.brings and act.method != "GET")
             caution = Caution(self.committer, self._intents(batch)) if careful else None
             return await self.line.exchange(act, tries, caution)
         if isinstance(act, Wait):

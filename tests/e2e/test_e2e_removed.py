@@ -158,6 +158,24 @@ def test_a_night_that_is_killed_while_removing_is_mended_by_the_next_with_its_ow
     assert shop.status()["balanced"]
 
 
+def test_who_was_on_the_way_when_a_night_was_killed_is_removed_and_who_was_not_sent_is_not(
+    shop: Workshop,
+) -> None:
+    with sandbox_with(SandboxOptions()) as sandbox:
+        shop.at(sandbox)
+        sandbox.put("users", [{"email": email(399)}])  # there already, and last on the list
+        shop.job({**STEP, "batch_size": 1}, sync=REMOVING)
+        listed(shop, range(400))
+        with shop.running() as run:
+            until(lambda: sandbox.requests >= 100, "100 requests")
+            run.kill()
+        known = {line["key"] for line in shop.export() if line["status"] == "succeeded"}
+        assert len(there(sandbox) - {email(399)} - known) > 0  # arrived, and nobody noted it
+        listed(shop, [1000])
+        assert tonight(shop).code == 0
+        assert there(sandbox) == emails([399, 1000])
+
+
 def test_a_killed_night_goes_on_over_the_same_list(shop: Workshop) -> None:
     with sandbox_with(SandboxOptions()) as sandbox:
         shop.at(sandbox)
