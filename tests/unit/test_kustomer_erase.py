@@ -298,14 +298,16 @@ def test_a_refusal_ends_it_and_says_what_was_removed_before(kind: str, before: s
 
     assert (talk.settled, world.names) == ([("failed", "refused")], ["ann", "bob"])
     verdict = talk.verdicts[0]
-    assert verdict.error_message == f"{before}{kind} are kept by a retention policy"
+    assert verdict.error_message == (
+        f"{before}refused" if before else f"{kind} are kept by a retention policy"
+    )
     assert (verdict.http_status, verdict.error_code) == (400, "bad_request")
 
 
 @pytest.mark.parametrize(
     ("reply", "settled", "said"),
     [
-        (refusal("is being merged", 409, "conflict"), ("failed", "refused"), "is being merged"),
+        (refusal("is being merged", 409, "conflict"), ("failed", "refused"), "refused"),
         (LOST, ("failed", "timeout"), "no answer in time"),
         (NO_SUCH, GONE, ""),
         (Response(404, body=NO_SUCH.body, repeated=True), GONE, ""),
