@@ -1,30 +1,32 @@
 """A job made ready to run: its source opened, its mappings compiled, its destinations reachable."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import polars as pl
 
 from bulk.conversation import KEY
 from bulk.destinations.operation import Terms
-from bulk.destinations.system import Credential, Place
 from bulk.errors import JobError, LedgerError
 from bulk.job import Job
-from bulk.job.environment import fill_text, variable
-from bulk.job.resolved import Destination, Step
+from bulk.job.environment import variable
+from bulk.job.resolved import Step
 from bulk.mapping import CompiledRules, Problem, Rules, compile_rules, compile_step
 from bulk.mapping.spec import Column
-from bulk.runner.setup import LaneSetup, Options, Removes, Setup, StepSetup, Sync, WaySetup
-from bulk.runner.way import Sender
+from bulk.matching import Matching, ToList, matching
+from bulk.matching import to_list as listings
+from bulk.reaching import lane_setup, missing_surfaces, operations_of
+from bulk.runner.listing import Pulled
+from bulk.runner.setup import LaneSetup, Options, Removes, Setup, StepSetup, Sync
 from bulk.source import Source, SourceOptions, open_source
 from bulk.suppression import suppressing
-from bulk.transport import Endpoint, Transport
 
 KEYS_ALONE = pl.Schema({KEY: pl.String()})
 """The columns of rows that are people who have left the source."""
+NO_CONTACTS: Mapping[str, Pulled] = MappingProxyType({})
 LEDGER_SECRET = "BULK_LEDGER_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -66,8 +68,27 @@ def open_job_source(job: Job, spool_dir: Path | None = None, stdin: BinaryIO | N
     return open_source(source_options(job, spool_dir), stdin)
 
 
+def to_list(job: Job, source: Source) -> tuple[ToList, ...]:
+    """Return the contacts that have to be listed before the job can be made ready.
+
+    Raises:
+        JobError: With every mistake that job and source show before.
+    """
+    wanted, problems = listings(job, source)
+    if wanted:
+        rules = compile_rules(_rules(job, source), source.schema)
+        _refuse([*_told(job, rules, ("source",)), *problems], job, source)
+    return wanted
+
+
 def prepare(
-    job: Job, source: Source, environ: Mapping[str, str], options: Options, *, planning: bool = False
+    job: Job,
+    source: Source,
+    environ: Mapping[str, str],
+    options: Options,
+    listed: Mapping[str, Pulled] = NO_CONTACTS,
+    *,
+    planning: bool = False,
 ) -> Setup:
     """Compile every step of a job against its source.
 
@@ -75,17 +96,19 @@ def prepare(
         job: The job.
         source: Its source, opened.
         environ: Where credentials and secrets are looked up.
-        options: What the command line says.
+        options: What the command line and the guards say.
+        listed: By destination, the contacts that ``to_list`` asked for.
         planning: Whether nothing is sent and nothing written, so that no ledger secret is needed.
 
     Raises:
-        JobError: With every mistake that job and source show together.
+        JobError: With every mistake that job, source and contacts show together.
         LedgerError: The ledger's secret is not set.
     """
     secrets = given_secrets(environ)
     if not secrets and not planning:
-        _refuse_without_secret(job)
-    made = _steps(job, source)
+        refuse_without_secret(job)
+    matched = matching(job, source, listed)
+    made = _steps(job, source, matched)
     steps, lists = suppressing(job, tuple(step for step in made if step.removes is None), secrets)
     steps += tuple(step for step in made if step.removes is not None)  # never held back
     return Setup(
@@ -94,18 +117,29 @@ def prepare(
         source=source,
         source_facts=source_facts(job),
         steps=steps,
-        lanes=tuple(_lanes(job, environ, planning=planning)),
+        lanes=tuple(_heard(lane, listed.get(lane.name)) for lane in lanes(job, environ, planning=planning)),
         options=options,
         secrets=secrets,
         hashed=job.hashed_keys,
         sync=Sync(job.sync.resend_after) if job.sync.mode == "changes" else None,
         lists=lists,
+        contacts=matched.contacts,
         erasing=job.erasing,
         spec=job.spec if job.erases else b"",
     )
 
 
-def _lanes(job: Job, environ: Mapping[str, str], *, planning: bool) -> Iterator[LaneSetup]:
+def _heard(lane: LaneSetup, listed: Pulled | None) -> LaneSetup:
+    """Return a destination that knows what was asked of it already."""
+    return lane if listed is None else replace(lane, asked_at=listed.at, found=listed.found)
+
+
+def lanes(job: Job, environ: Mapping[str, str], *, planning: bool = False) -> Iterator[LaneSetup]:
+    """Yield the job's destinations, made ready to be sent to.
+
+    Raises:
+        JobError: A credential is not set that a step cannot do without, unless nothing is sent.
+    """
     for place in job.used_destinations.values():
         missing = [] if planning else list(dict.fromkeys(missing_surfaces(job, place, environ)))
         if missing:
@@ -113,18 +147,12 @@ def _lanes(job: Job, environ: Mapping[str, str], *, planning: bool) -> Iterator[
         yield lane_setup(place, environ, operations_of(job, place))
 
 
-def missing_surfaces(job: Job, place: Destination, environ: Mapping[str, str]) -> Iterator[str]:
-    """Say which credentials are not set of surfaces that a step needs, and what else it may say."""
-    for step in job.steps:
-        for surface in step.operation.surfaces if step.destination == place.name else ():
-            names = [one.variable for one in place.credentials if one.surface == surface]
-            if surface not in open_surfaces(place, environ):
-                instead = f"; {step.operation.instead}" if step.operation.instead else ""
-                yield f"{place.auth_at}: set {_to_set(names)}, which {step.operation.name} needs{instead}"
+def refuse_without_secret(job: Job) -> None:
+    """Refuse a job that needs a ledger secret.
 
-
-def _refuse_without_secret(job: Job) -> None:
-    """Refuse a job that needs a ledger secret."""
+    Raises:
+        LedgerError: It needs one.
+    """
     if job.hashed_keys or job.erases:
         why = (
             "this job erases people, and its ledger names them by keyed hashes alone"
@@ -143,12 +171,16 @@ def given_secrets(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     return tuple(line.strip().encode() for line in lines if line.strip())
 
 
-def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
-    found = compile_rules(_rules(job), source.schema, first=(job.steps[0].fields, job.steps[0].operation))
+def _steps(job: Job, source: Source, matched: Matching) -> tuple[StepSetup, ...]:
+    first = (job.steps[0].fields, job.steps[0].operation)
+    found = compile_rules(_rules(job, source), source.schema, first=first)
     problems = list(_told(job, found, ("source",)))
     rules = found if isinstance(found, CompiledRules) else CompiledRules()
     steps: list[StepSetup] = []
     for step in job.steps:
+        contacts = None if step.removes else matched.contacts.get(step.destination)
+        if job.match is not None and contacts is None:
+            continue  # its columns are not known, for a reason that is told already
         mapping = compile_step(
             step.fields,
             step.operation,
@@ -158,15 +190,20 @@ def _steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
             nulls="send" if step.nulls == "send" else "omit",
             terms=_terms(job, step),
             resubscribe=step.resubscribe,
+            contacts=contacts,
         )
         if isinstance(mapping, list):
             problems += _told(job, mapping, ("steps", step.index))
         else:
             steps.append(_step_setup(job, step, mapping))
+    _refuse([*problems, *matched.problems], job, source)
+    return tuple(steps)
+
+
+def _refuse(problems: Sequence[str], job: Job, source: Source) -> None:
     if problems:
         hint = [f"{job.document.name}: {source.hint}"] if source.hint else []
         raise JobError([*dict.fromkeys(problems), *hint])
-    return tuple(steps)
 
 
 def erasing_steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
@@ -176,7 +213,7 @@ def erasing_steps(job: Job, source: Source) -> tuple[StepSetup, ...]:
         JobError: The source does not have what they need.
     """
     chosen = tuple(step for step in job.steps if step.operation.erasing is not None)
-    return _steps(replace(job, steps=chosen), source)
+    return _steps(replace(job, steps=chosen), source, Matching())
 
 
 def _step_setup(job: Job, step: Step, mapping: Any) -> StepSetup:
@@ -219,104 +256,15 @@ def _terms(job: Job, step: Step) -> Terms:
     return Terms(job.destinations[step.destination].settings, step.options)
 
 
-def _rules(job: Job) -> Rules:
-    given = job.source
-    return Rules(key=given.key_spec, where=given.where, opted_out=given.opted_out)
+def _rules(job: Job, source: Source) -> Rules:
+    key, match = job.source.key_spec, job.match
+    if key is None and match is not None and match.column in source.schema:
+        key = Column(match.column)
+    hashed = match is not None and match.hash != "none" and key == Column(match.column)
+    return Rules(key, job.source.where, job.source.opted_out, "always" if hashed else "addresses")
 
 
 def _told(job: Job, found: object, below: tuple[str | int, ...]) -> Iterator[str]:
     problems: list[Problem] = found if isinstance(found, list) else []
     for problem in problems:
         yield job.document.problem((*below, *problem.path), problem.message)
-
-
-def operations_of(job: Job, place: Destination) -> frozenset[str]:
-    """Return the names of the operations a job uses at a destination."""
-    return frozenset(step.operation.name for step in job.steps if step.destination == place.name)
-
-
-def lane_setup(
-    place: Destination, environ: Mapping[str, str], operations: frozenset[str] = frozenset()
-) -> LaneSetup:
-    """Return a destination made ready to be sent to."""
-    where = place_of(place, environ, operations)
-    preflight = place.system.preflight
-    return LaneSetup(
-        name=place.name,
-        read=place.system.read,
-        concurrency=place.concurrency,
-        policy=place.retry,
-        drain=place.drain,
-        ways={surface: _way(place, surface, environ) for surface in ("", *sorted(where.surfaces))},
-        preflight=preflight(where) if preflight else None,
-        pinned=place.system.pinned(place.settings),
-    )
-
-
-def _way(place: Destination, surface: str, environ: Mapping[str, str]) -> WaySetup:
-    return WaySetup(
-        rate=place.surface_rates[surface] if surface else place.rate,
-        reserve=0.0 if surface else place.reserve,
-        period=None if surface else place.answering.budget_period,
-        concurrency=place.concurrency,
-        open_sender=opener(place, environ, surface),
-    )
-
-
-def place_of(place: Destination, environ: Mapping[str, str], operations: frozenset[str]) -> Place:
-    """Return what a system's probes are told of a destination."""
-    return Place(place.base_url, place.settings, operations, open_surfaces(place, environ))
-
-
-def open_surfaces(place: Destination, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the further surfaces whose credentials are set."""
-    wanted = [credential for credential in place.credentials if credential.surface]
-    unset = {one.surface for one in wanted if not _credential(place, one, environ)}
-    return frozenset(place.system.surfaces) - unset
-
-
-def opener(
-    place: Destination, environ: Mapping[str, str], surface: str = ""
-) -> Callable[[], AbstractAsyncContextManager[Sender]]:
-    """Return what opens the connections to a surface of a destination; credentials are looked up only then.
-
-    The function it returns raises JobError if a credential is not set.
-    """
-
-    def open_sender() -> AbstractAsyncContextManager[Sender]:
-        secrets = credentials(place, environ, surface)
-        headers = (place.system.surfaces[surface] if surface else place.system).headers(
-            secrets, place.settings
-        )
-        url = place.surface_urls[surface] if surface else place.base_url
-        return Transport(Endpoint(url, headers, place.timeout, place.concurrency))
-
-    return open_sender
-
-
-def credentials(place: Destination, environ: Mapping[str, str], surface: str = "") -> dict[str, str]:
-    """Return a destination's secrets: what the job names, else the system's own variables.
-
-    Raises:
-        JobError: One that the surface needs is not set.
-    """
-    wanted = place.credentials
-    found = {one.option: _credential(place, one, environ) for one in wanted}
-    needed = [one for one in wanted if one.surface == surface and (surface or one.required)]
-    missing = [one.variable for one in needed if not found[one.option]]
-    if missing:
-        raise JobError([f"{place.auth_at}: set {_to_set(missing)}"])
-    return {option: secret for option, secret in found.items() if secret}
-
-
-def _to_set(variables: Iterable[str]) -> str:
-    return " and ".join(f"{name} (or {name}_FILE)" for name in variables)
-
-
-def _credential(place: Destination, wanted: Credential, environ: Mapping[str, str]) -> str:
-    if wanted.option not in place.auth:
-        return (variable(wanted.variable, environ) or "") if wanted.variable else ""
-    text, missing = fill_text(place.auth[wanted.option], environ)
-    if missing and wanted.required:
-        raise JobError([f"{place.auth_at}.{wanted.option}: set {missing[0]} (or {missing[0]}_FILE)"])
-    return "" if missing else text

@@ -92,14 +92,18 @@ def _made(
 
 
 def _naming(steps: Steps, named: set[str]) -> Naming:
-    """Return what names people in any step; what an earlier step has as well is looked at once."""
-    seen: dict[tuple[str, ...], list[pl.Expr]] = {}
+    """Return what names people in any step; what an earlier step has as well is looked at once.
+
+    Contacts are others at each destination, and so is what their columns hold.
+    """
+    seen: dict[tuple[str, tuple[str, ...]], list[pl.Expr]] = {}
     parts = []
     for step in steps:
         chosen = []
         for one in identifiers(step.mapping.nodes, named, step.index):
             raw = step.mapping.raws[one.node.raw] if isinstance(one.node, Leaf) else pl.lit(None)
-            known = seen.setdefault(one.path, [])
+            place = "" if step.mapping.contacts is None else step.destination
+            known = seen.setdefault((place, one.path), [])
             if isinstance(one.node, Fixed) or not any(raw.meta.eq(other) for other in known):
                 known.append(raw)
                 chosen.append(one)

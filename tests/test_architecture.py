@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"prepare"}),
-    frozenset({"suppression"}),
+    frozenset({"suppression", "matching", "reaching"}),
     frozenset({"job"}),
     frozenset({"runner"}),
     frozenset({"report", "verify"}),

@@ -29,6 +29,9 @@ def check(
 ) -> None:
     """Check the job, read the source, prove the credentials; write nothing.
 
+    A job with `match` lists the contacts of its destinations, which only reads; not with --offline, where
+    nothing is said of what such a job would send.
+
     Example: bulk check jobs/crm-migration.yaml --offline
     """
     from bulk.cli.checking import examine

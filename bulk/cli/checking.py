@@ -6,14 +6,18 @@ from pathlib import Path
 
 import typer
 
+from bulk.cli.contacts import held_and_listed
 from bulk.cli.finding import find_all
-from bulk.cli.previewing import Plan, list_sentence, make_plan
+from bulk.cli.logs import logger
+from bulk.cli.planning import Plan, list_sentence, make_plan, match_sentence
 from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
 from bulk.job.resolved import Destination
 from bulk.plan.reading import ON_HOLD, SUPPRESSED
-from bulk.prepare import missing_surfaces, open_job_source, opener, operations_of, place_of
+from bulk.prepare import open_job_source, to_list
+from bulk.reaching import missing_surfaces, opener, operations_of, place_of
+from bulk.source import Source
 
 FAULTY = 2
 
@@ -34,15 +38,31 @@ def examine(
         BulkError: Job or source cannot be used.
     """
     job = load_job(path, os.environ, settings)
+    lists = job.match is not None and job.match.contacts.pull is not None
     with open_job_source(job) as source:
-        plan = make_plan(job, source, ledger)
+        if lists and offline:
+            _say_unlisted(job, source)
+            return 0
+        if lists and asyncio.run(_probe_all(job)):  # before anything is listed, which may take a while
+            return FAULTY
+        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
+        plan = make_plan(job, source, ledger, listed)
         typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
         _say_plan(plan)
-        if offline:
-            return 0
-        if asyncio.run(_probe_all(job)):
-            return FAULTY
+        if offline or (not lists and asyncio.run(_probe_all(job))):
+            return 0 if offline else FAULTY
         return 0 if found is None else find_all(job, plan, found)
+
+
+def _say_unlisted(job: Job, source: Source) -> None:
+    """Say what can be said of a job whose contacts are not listed."""
+    to_list(job, source)
+    typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+    typer.echo(f"source: {source.description}, {len(source.columns)} columns")
+    typer.echo(
+        "match: contacts are not listed offline, so nothing is said of what the steps would send,"
+        " nor of columns that only contacts have"
+    )
 
 
 def _say_plan(plan: Plan) -> None:
@@ -61,6 +81,8 @@ def _say_plan(plan: Plan) -> None:
     for kind, reason in (("suppression", SUPPRESSED), ("hold", ON_HOLD)):
         for facts in plan.lists(reason):
             typer.echo(list_sentence(kind, facts))
+    for facts in plan.match:
+        typer.echo(match_sentence(facts))
 
 
 def _say_steps(plan: Plan) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 import polars as pl
 import typer
 
+from bulk.cli.loop import runner
 from bulk.cli.output import format_of, private, writer
-from bulk.cli.previewing import Plan
-from bulk.cli.running import account, runner
+from bulk.cli.planning import Plan
 from bulk.conversation import Batch, Reply, Request
 from bulk.destinations.operation import Erasing, Sighting, State
 from bulk.errors import UsageError
 from bulk.job import Job
-from bulk.prepare import lane_setup, operations_of
+from bulk.reaching import account, lane_setup, operations_of
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.feed import feed
 from bulk.runner.lane import Lane

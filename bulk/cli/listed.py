@@ -11,14 +11,9 @@ import orjson
 import polars as pl
 
 from bulk.cli.output import format_of, private, writer
+from bulk.runner.records import Columns
 
 LINES_AT_ONCE = 20_000
-_TYPES: dict[frozenset[type], type[pl.DataType]] = {
-    frozenset({bool}): pl.Boolean,
-    frozenset({int}): pl.Int64,
-    frozenset({float}): pl.Float64,
-    frozenset({int, float}): pl.Float64,
-}
 
 
 class Listed:
@@ -31,25 +26,13 @@ class Listed:
         self.records = 0
         self._aside = aside
         self._as_they_are = as_they_are
-        self._columns: dict[str, set[type]] = {}
+        self._columns = Columns()
 
     def add(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take records."""
-        lines = records if self._as_they_are else [dict(self._flat(record)) for record in records]
+        lines = records if self._as_they_are else [dict(self._columns.flat(record)) for record in records]
         self._aside.writelines(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
         self.records += len(records)
-
-    def _flat(self, record: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-        for name, value in record.items():
-            column = f"{above}{name}"
-            if isinstance(value, Mapping):
-                yield from self._flat(value, f"{column}.")
-                continue
-            seen = self._columns.setdefault(column, set())
-            plain = orjson.dumps(value).decode() if isinstance(value, list) else value
-            if plain is not None:
-                seen.add(type(plain))
-            yield column, plain
 
     def lines(self) -> Iterator[bytes]:
         """Yield what was taken, a good many lines at a time."""
@@ -59,9 +42,7 @@ class Listed:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield what was taken as frames, all with the same columns."""
-        schema = pl.Schema(
-            {name: _TYPES.get(frozenset(seen), pl.String) for name, seen in self._columns.items()}
-        )
+        schema = self._columns.schema
         if not self.records:
             yield schema.to_frame()
         for lines in self.lines():

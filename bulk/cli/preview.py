@@ -27,6 +27,8 @@ def preview(
 ) -> None:
     """Show the exact requests of the first rows, counts, duration and the plan digest; send nothing.
 
+    A job with `match` lists the contacts of its destinations first; that only reads.
+
     Example: bulk preview jobs/crm-migration.yaml -n 1 --mask
     """
     from bulk.cli.previewing import show

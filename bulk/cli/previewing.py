@@ -2,156 +2,29 @@
 
 import os
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-import polars as pl
 import typer
 
-from bulk.conversation import ROW, Batch, Found, Request, Response, Wait
+from bulk.cli.contacts import held_and_listed
+from bulk.cli.logs import logger
+from bulk.cli.planning import Plan, list_sentence, make_plan, match_sentence
+from bulk.conversation import Batch, Found, Request, Response, Wait
 from bulk.job import Job, load_job
-from bulk.job.model import IGNORE
 from bulk.job.resolved import Destination
-from bulk.ledger import Board
-from bulk.ledger.columns import status_codes
-from bulk.ledger.deliveries import as_known
-from bulk.ledger.file import read_fact
-from bulk.ledger.keys import called, key_secret_id
-from bulk.ledger.known import Known, newest
-from bulk.ledger.lookup import named_in
-from bulk.plan.guards import plan_digest
-from bulk.plan.reading import ON_HOLD, SUPPRESSED, Reading
-from bulk.prepare import LEDGER_SECRET, open_job_source, prepare
+from bulk.plan.reading import ON_HOLD, SUPPRESSED
+from bulk.prepare import open_job_source
 from bulk.runner.feed import Left, feed
-from bulk.runner.prepass import comparisons, met_lists, read_source
-from bulk.runner.setup import Options, Setup, StepSetup
-from bulk.source import Source
+from bulk.runner.setup import StepSetup
 
 HIDDEN = "***"
-NOTHING = newest(())
 MOST_FORESEEN = 20
 """Requests of one conversation that are shown, beside those for each of its records."""
 MOST_EACH = 8
-
-
-class Told:
-    """Keeps in memory what rows were told, instead of a ledger."""
-
-    def __init__(self, steps: int) -> None:
-        self.frames: list[list[pl.DataFrame]] = [[] for _ in range(steps)]
-        self.rows_read = 0
-
-    def write_keys(self, frame: pl.DataFrame) -> None:
-        """Keys are of no use here."""
-
-    def write_told(self, step: int, frame: pl.DataFrame) -> None:
-        """Keep what rows were told in a step."""
-        self.frames[step].append(frame)
-
-    def write_contents(self, step: int, frame: pl.DataFrame) -> None:
-        """Nothing is sent, so nothing will have arrived."""
-
-    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
-        """Nobody is erased, so nobody need be remembered."""
-
-    def boards(self, rows: int) -> list[Board]:
-        """Return the boards of all steps."""
-        boards = [Board(rows) for _ in self.frames]
-        for board, frames in zip(boards, self.frames, strict=True):
-            for frame in frames:
-                board.tell(frame[ROW].to_numpy(), status_codes(frame["status"]))
-        return boards
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A job's plan, made without a ledger."""
-
-    setup: Setup
-    rows: int
-    boards: list[Board]
-    reasons: list[dict[tuple[str, str], int]]
-    met: dict[str, list[bool]]
-    """By the reason of lists, whether any row stands in each of them."""
-    compared: str = ""
-    """With what the source was compared, if only changes are sent."""
-    left: Sequence[pl.DataFrame] = ()
-    """Those who left the list (ROW, KEY), behind the rows of the source."""
-    warnings: tuple[str, ...] = ()
-
-    def lists(self, reason: str) -> list[dict[str, Any]]:
-        """Return what is told of each suppression list, or each hold."""
-        given = self.setup.lists.get(reason)
-        return [
-            {"list": one.name, "entries": int(one.members.size), "matches": met}
-            for one, met in zip(given.lists if given else (), self.met.get(reason, ()), strict=True)
-        ]
-
-    @property
-    def digest(self) -> str:
-        """What ``--confirm`` names."""
-        sendable = [board.sendable for board in self.boards]
-        return plan_digest(self.setup.digest, self.setup.source.fingerprint(), self.rows, sendable)
-
-
-def make_plan(job: Job, source: Source, ledger: Path | None) -> Plan:
-    """Read the whole source and plan every step; where only changes are sent, compare with the ledger.
-
-    Raises:
-        BulkError: Job or source have mistakes, or the ledger is none.
-    """
-    setup = prepare(job, source, os.environ, Options(), planning=True)
-    told = Told(len(setup.steps))
-    path = ledger or Path(f"{job.name}.ledger")
-    setup, known, compared = _known(setup, path)
-    with_what = comparisons(
-        setup, lambda scope: known.get(scope, NOTHING), partial(named_in, path), time.time()
-    )
-    reading = read_source(setup, told, None, told, with_what)
-    boards = told.boards(reading.rows)
-    met = {reason: met_lists(reading, setup, reason) for reason in setup.lists}
-    warnings = tuple(_warnings(job, reading))
-    return Plan(setup, reading.rows, boards, reading.told, met, compared, reading.left, warnings)
-
-
-def _warnings(job: Job, reading: Reading) -> Iterator[str]:
-    """Say what may do harm, and what keeps people from being removed."""
-    removed = job.sync.removed
-    if removed != IGNORE and job.guards.max_shrink is None:
-        yield f"without guards.max_shrink a list that was cut short means {removed} for everybody it lacks"
-    if reading.spared:
-        why = f"{reading.malformed:,} rows are malformed" if reading.malformed else "the list is empty"
-        yield f"{why}, so it is not certain who left it: {reading.spared:,} people are left alone"
-
-
-def _known(setup: Setup, ledger: Path) -> tuple[Setup, dict[str, Known], str]:
-    """Return what arrived, as a run would find it, and say in words where that stands.
-
-    The setup comes back with the secret that the ledger was made with.
-    """
-    if setup.sync is None:
-        return setup, {}, ""
-    if not ledger.exists():
-        return (
-            setup,
-            {},
-            f"there is no ledger {ledger}: everything counts as new (another one: --ledger PATH)",
-        )
-    if setup.hashed:
-        secret = called(key_secret_id(read_fact(ledger, "keys")), setup.secrets)
-        if secret is None:
-            why = "is another one" if setup.secrets else "is not set"
-            told = f"{LEDGER_SECRET} {why}, so {ledger} cannot be compared with: everything counts as new"
-            return setup, {}, told
-        setup = replace(setup, secret=secret)
-    scopes = [step.scope for step in setup.steps if step.removes is None]
-    known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
-    return setup, known, f"compared with what {ledger} says was delivered"
 
 
 def show(
@@ -164,7 +37,8 @@ def show(
     """
     job = load_job(path, os.environ, settings)
     with open_job_source(job) as source:
-        plan = make_plan(job, source, ledger)
+        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
+        plan = make_plan(job, source, ledger, listed)
         facts = {
             "digest": plan.digest,
             "rows": plan.rows,
@@ -173,6 +47,7 @@ def show(
             "warnings": plan.warnings,
             "suppression": plan.lists(SUPPRESSED),
             "holds": plan.lists(ON_HOLD),
+            "match": plan.match,
             "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
             "requests": [
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
@@ -321,12 +196,6 @@ def _masked(value: Any) -> Any:
     return HIDDEN
 
 
-def list_sentence(kind: str, facts: Mapping[str, Any]) -> str:
-    """Say in one line how a suppression list, or a hold, fares."""
-    size = f"{kind} {facts['list']}: {facts['entries']:,} entries"
-    return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
-
-
 def _text(facts: dict[str, Any]) -> str:
     left = f", of which {facts['left']:,} are people who have left the list" if facts["left"] else ""
     lines = [f"{facts['rows']:,} rows{left}", *filter(None, [facts["compared"]])]
@@ -342,6 +211,7 @@ def _text(facts: dict[str, Any]) -> str:
         lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
     lines += [list_sentence("suppression", one) for one in facts["suppression"]]
     lines += [list_sentence("hold", one) for one in facts["holds"]]
+    lines += map(match_sentence, facts["match"])
     for request in facts["requests"]:
         rows = ", ".join(map(str, request["rows"]))
         lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]

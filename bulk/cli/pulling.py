@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import signal
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,15 +13,16 @@ import typer
 
 from bulk.cli.listed import Listed, listed_file
 from bulk.cli.logs import logger
+from bulk.cli.loop import runner, signals
 from bulk.cli.output import format_of
-from bulk.cli.running import account, runner
 from bulk.destinations import SYSTEMS
 from bulk.destinations.listing import Listing, Query
 from bulk.errors import StoppedError, UsageError, suggestion
 from bulk.job import load_job
 from bulk.job.load import lone_destination
+from bulk.job.match import unlisted
 from bulk.job.resolved import Destination
-from bulk.prepare import credentials, lane_setup
+from bulk.reaching import account, credentials, lane_setup
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.opening import open_lane
 from bulk.runner.pull import Pull
@@ -84,11 +84,10 @@ def _place(wanted: Wanted) -> Destination:
 
 
 def _listing(place: Destination, kind: str) -> Listing:
-    known = place.system.listings
-    if kind not in known:
-        near = suggestion(kind, known) or f"; it lists {', '.join(known) or 'nothing'}"
-        raise UsageError(f'{place.system.name} does not list "{kind}"{near}')
-    return known[kind]
+    problem = unlisted(place.system, kind)
+    if problem is not None:
+        raise UsageError(problem)
+    return place.system.listings[kind]
 
 
 def _query(listing: Listing, wanted: Wanted) -> Query:
@@ -127,15 +126,8 @@ async def _pull(
     stop = Stop()
     world = World(unix=time.time, draw=random.random, sleep=asyncio.sleep)
     loop = asyncio.get_running_loop()
-    caught: list[int] = []
-
-    def interrupt(number: int) -> None:
-        caught.append(number)
-        stop.request()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt, number)
     async with AsyncExitStack() as stack:
+        caught = stack.enter_context(signals(stop.request))
         lane = await open_lane(setup, stack, stop=stop, world=world)
         pull = Pull(lane, listing, query, place.settings, wanted.limit)
         said = loop.time()

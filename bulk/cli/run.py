@@ -64,6 +64,8 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Run a job, or go on with it: settled rows are not sent again.
 
+    A job with `match` lists the contacts of its destinations before anything is sent.
+
     Example: bulk run jobs/crm-migration.yaml --sandbox
     """
     from bulk.cli.running import Asked, execute

@@ -3,10 +3,9 @@
 import asyncio
 import os
 import random
-import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -15,14 +14,17 @@ from typing import Any, TypeVar
 
 from bulk import __version__
 from bulk.cli.asking import Asker
+from bulk.cli.contacts import listed_contacts
 from bulk.cli.logs import logger
+from bulk.cli.loop import runner, signals
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
 from bulk.conversation import Status
 from bulk.errors import LedgerError, RefusedError, UsageError
 from bulk.job import Job, load_job
 from bulk.ledger import Ledger
-from bulk.prepare import credentials, open_job_source, prepare
+from bulk.prepare import given_secrets, open_job_source, prepare, refuse_without_secret
+from bulk.reaching import account
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.run import Run
 from bulk.runner.setup import Options, Setup
@@ -74,12 +76,30 @@ def execute(asked: Asked) -> int:
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
         _check_age(job, source, asked)
-        setup = prepare(job, source, os.environ, _options(job, asked))
-        ledger = Ledger(path)  # only now: a run that could not begin leaves no ledger behind
-        stack.callback(ledger.close)
-        code = runner()(_go(setup, ledger, asked))
+        former = _held(path, stack) if path.exists() else None
+        log = logger(json=asked.json_log, job=job.name)
+        setup = _set_up(job, source, asked, former, log.info)
+        # a new one only now: a run that cannot begin leaves none behind
+        ledger = former or _held(path, stack)
+        code: int = runner()(_go(setup, ledger, asked, log))
     print_summary(path, code, as_json=asked.json_log)
     return code
+
+
+def _set_up(
+    job: Job, source: Source, asked: Asked, former: Ledger | None, note: Callable[..., None]
+) -> Setup:
+    """Make the job ready; where its contacts have to be listed, that comes first, and may take a while."""
+    if job.match is not None and not given_secrets(os.environ):
+        refuse_without_secret(job)
+    listed = listed_contacts(job, source, note, former)
+    return prepare(job, source, os.environ, _options(job, asked), listed)
+
+
+def _held(path: Path, stack: ExitStack) -> Ledger:
+    ledger = Ledger(path)
+    stack.callback(ledger.close)
+    return ledger
 
 
 def _check_overrides(asked: Asked) -> None:
@@ -88,21 +108,6 @@ def _check_overrides(asked: Asked) -> None:
             raise UsageError(f"--override {name}: there is no such guard; there are {', '.join(GUARDS)}")
     if asked.overrides and not asked.reason:
         raise UsageError("--override needs --reason TEXT; the ledger keeps it")
-
-
-def account(place: Any, environ: Mapping[str, str]) -> str:
-    """Name an account by its address and credentials; the name is only ever used as a hash."""
-    secrets = credentials(place, environ)
-    return "|".join((place.system.name, place.base_url, *secrets.values()))
-
-
-def runner() -> Callable[[Any], int]:
-    """Return what runs a coroutine: uvloop where it works."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run  # type: ignore[no-any-return,unused-ignore]  # the return type depends on uvloop's stubs
 
 
 def _options(job: Job, asked: Asked) -> Options:
@@ -133,8 +138,7 @@ def _options(job: Job, asked: Asked) -> Options:
     )
 
 
-async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
-    log = logger(json=asked.json_log, job=setup.name)
+async def _go(setup: Setup, ledger: Ledger, asked: Asked, log: Any) -> int:
     ledger.settle_fact("job", setup.name)
     erasing = setup.erasing is not None
     setup = replace(setup, secret=ledger.protect(setup.secrets, hashed=setup.hashed, erasing=erasing))
@@ -156,8 +160,7 @@ async def _go(setup: Setup, ledger: Ledger, asked: Asked) -> int:
             note=log.info,
         )
         watcher = Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty())
-        caught: list[int] = []
-        with _signals(run, caught):
+        with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()
         return 128 + caught[0] if caught and run.unfinished else code
@@ -174,24 +177,6 @@ def _check_age(job: Job, source: Source, asked: Asked) -> None:
             f" at most {oldest / 3600:,.1f} h are allowed;"
             " if that is right, run with --override max_age --reason TEXT"
         )
-
-
-@contextmanager
-def _signals(run: Run, caught: list[int]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the run; a second one does not wait for what is in flight."""
-    loop = asyncio.get_running_loop()
-
-    def stop(number: int) -> None:
-        caught.append(number)
-        run.interrupt()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextmanager

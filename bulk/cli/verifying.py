@@ -19,7 +19,7 @@ import typer
 from bulk import __version__
 from bulk.cli.logs import logger
 from bulk.cli.looking import Looking, Met, write_met
-from bulk.cli.running import account, runner
+from bulk.cli.loop import runner
 from bulk.destinations.operation import Terms
 from bulk.errors import LedgerError, SourceError, UsageError
 from bulk.job import Job
@@ -27,15 +27,8 @@ from bulk.job.load import load_spec
 from bulk.ledger import Ledger
 from bulk.ledger.record import PassRecord, reading
 from bulk.plan.subjects import naming
-from bulk.prepare import (
-    LEDGER_SECRET,
-    credentials,
-    erasing_steps,
-    given_secrets,
-    lane_setup,
-    open_job_source,
-    operations_of,
-)
+from bulk.prepare import LEDGER_SECRET, erasing_steps, given_secrets, open_job_source
+from bulk.reaching import account, credentials, lane_setup, operations_of
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
@@ -95,7 +88,8 @@ def verify_again(wanted: Wanted) -> int:
         session = _Session(wanted, ledger, secret, logger(json=wanted.json_log, ledger=wanted.ledger.name))
         for group in groups:
             stack.enter_context(_held(group.job))
-        return runner()(session.go(groups))
+        code: int = runner()(session.go(groups))
+    return code
 
 
 def _check(wanted: Wanted) -> None:

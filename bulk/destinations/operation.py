@@ -93,8 +93,8 @@ class Erasing:
     The conversation settles who was removed as pending, to be verified, and who was never there as absent.
 
     Attributes:
-        kinds: The identifiers a record may give, each with what it is everywhere: ``email``, ``phone`` or
-            ``id``. Identifiers of other kinds that are found mean something to this system alone.
+        kinds: The identifiers a record may give, each with what it is everywhere: ``email``, ``phone``,
+            ``id``, or a kind of this system's own, as those are that are found and cannot be given.
         look: Tells whom it would find.
         verify: Reads people back by everything that was given or found; settles each as absent, still
             present or, if that cannot be told, pending. None if nobody is read back.

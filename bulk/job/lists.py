@@ -1,10 +1,11 @@
 """Lists of people that a job names, as pydantic models."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from bulk.job.hashing import HashName, check_secret
 from bulk.job.part import Part
 
 
@@ -35,7 +36,7 @@ class Erased(Part):
 class People(ListColumn):
     """A list of people, plain or hashed."""
 
-    hash: Literal["none", "md5", "sha1", "sha256", "hmac-sha256"] = "none"
+    hash: HashName = "none"
     secret: str | None = Field(default=None, repr=False, min_length=1)
     of: str | None = Field(default=None, description="SQL over the column value: what is hashed or compared.")
     field: str | None = Field(default=None, description="The only field that is compared.")
@@ -43,10 +44,7 @@ class People(ListColumn):
 
     @model_validator(mode="after")
     def _keyed(self) -> "People":
-        if self.hash == "hmac-sha256" and self.secret is None:
-            raise ValueError('hmac-sha256 needs a "secret", such as secret: "${LIST_SECRET}"')
-        if self.hash != "hmac-sha256" and self.secret is not None:
-            raise ValueError('a "secret" belongs to hash: hmac-sha256 only')
+        check_secret(self.hash, self.secret)
         return self
 
 

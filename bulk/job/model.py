@@ -17,6 +17,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from bulk.job.lists import Hold, Suppression
+from bulk.job.match import Match
 from bulk.job.part import Part
 from bulk.job.units import parse_duration, parse_share
 from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
@@ -303,6 +304,7 @@ class JobFile(Part):
     ledger: Ledger = Ledger()
     suppression: list[Suppression] = Field(default=[])
     holds: list[Hold] = Field(default=[])
+    match: Match | None = None
 
     def keeps_hashed_keys(self, *, erasing: bool) -> bool:
         """Tell whether the ledger keeps hashed keys: where people are erased, unless told otherwise."""

@@ -58,6 +58,8 @@ def removing_steps(
 def _unfit_job(file: model.JobFile, steps: Sequence[Step]) -> Iterator[str]:
     if file.sync.mode != "changes":
         yield "needs mode: changes; with mode: all nobody knows who was delivered before"
+    if file.match is not None:
+        yield "needs rows that name people themselves: with match, whoever left the list has no contact here"
     if file.keeps_hashed_keys(erasing=any(step.operation.erasing is not None for step in steps)):
         yield "needs ledger: {keys: plain}: who left the list is named by the key that the ledger kept"
 

@@ -14,6 +14,7 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
+from bulk.job.match import misnamed
 from bulk.job.mistakes import own_mistakes
 from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
@@ -38,6 +39,7 @@ class Resolver:
         known = {name: place for name, place in places.items() if place is not None}
         steps = [self.step(index, given, file, places) for index, given in enumerate(file.steps)]
         self._names_differ(file.steps)
+        self._match(file, known)
         erases = any(step is not None and step.operation.erasing for step in steps)
         if erases:
             self._can_be_read_again(file.source)
@@ -58,6 +60,7 @@ class Resolver:
             hashed_keys=file.keeps_hashed_keys(erasing=erases),
             suppression=tuple(file.suppression),
             holds=tuple(file.holds),
+            match=file.match,
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:
@@ -219,6 +222,16 @@ class Resolver:
         for group in (operation.one_of, operation.also_one_of):
             if group and not any(name in fields for name in group):
                 self.complain(here, f"{operation.name} needs one of {', '.join(group)}")
+
+    def _match(self, file: model.JobFile, known: Mapping[str, Destination]) -> None:
+        """Find listings that the steps' destinations do not have."""
+        pull = file.match.contacts.pull if file.match else None
+        if pull is None:
+            return
+        steps = [step.destination for step in file.steps]
+        used = {name: place.system for name, place in known.items() if name in steps}
+        for problem in misnamed(pull, used, file.destinations):
+            self.complain(("match", "contacts", "pull"), problem)
 
     def _names_differ(self, steps: list[model.Step]) -> None:
         seen: set[str] = set()

@@ -17,6 +17,7 @@ from bulk.destinations.system import Credential, System
 from bulk.job import model
 from bulk.job.document import Document
 from bulk.job.lists import Hold, Suppression
+from bulk.job.match import Match
 from bulk.job.naming import key_field, key_of
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
@@ -124,6 +125,7 @@ class Job:
     hashed_keys: bool
     suppression: tuple[Suppression, ...] = ()
     holds: tuple[Hold, ...] = ()
+    match: Match | None = None
 
     @property
     def erases(self) -> bool:
@@ -168,6 +170,7 @@ class Job:
             "places": {
                 name: (place.system.name, place.identity) for name, place in self.destinations.items()
             },
+            **({"match": self.match.facts()} if self.match else {}),
         }
         return "sha256:" + hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

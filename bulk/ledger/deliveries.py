@@ -14,7 +14,7 @@ from bulk.ledger.columns import packed, unpacked
 from bulk.ledger.entries import INSERT, Entry, values
 from bulk.ledger.fates import fates, known_by_now
 from bulk.ledger.file import Writing, connect_reader, transaction, translated
-from bulk.ledger.folding import fold, intended
+from bulk.ledger.folding import fold, intended, not_there
 from bulk.ledger.known import AT, DELIVERED, ROWS_A_FRAME, Hashes, Known, latest, newest
 
 CONTENTS = pl.Schema({ROW: pl.UInt32, IDENTITY: pl.UInt64, CONTENT: pl.UInt64})
@@ -138,6 +138,8 @@ def _ended(
     """Yield what is known, after a pass, of what a step was to send (columns of ``DELIVERED``)."""
     board = _board(connection, path, number, step)
     found, at = fates(connection, path, number, step, board)
+    gone = not_there(connection, number, step, board.codes.size)
+    found[gone] = GONE
     bodies = connection.execute(
         "SELECT body FROM contents WHERE pass = ? AND step = ? AND scope = ? ORDER BY rowid",
         (number, step, scope),
@@ -147,7 +149,7 @@ def _ended(
         rows = frame[ROW].to_numpy().astype(np.int64) - 1
         contents, times = known_by_now(frame[CONTENT].to_numpy(), found[rows], at[rows])
         settled = frame.with_columns(pl.Series(CONTENT, contents), pl.Series(AT, times))
-        yield settled.filter(pl.Series(~board.told[rows])).select(DELIVERED.names())
+        yield settled.filter(pl.Series(~board.told[rows] | gone[rows])).select(DELIVERED.names())
 
 
 def _board(connection: sqlite3.Connection, path: Path, number: int, step: int) -> Board:

@@ -12,7 +12,7 @@ from bulk.ledger.columns import LAST, REASON, STATUS, status_codes, told_rows, u
 from bulk.ledger.file import translated
 from bulk.ledger.schema import REMOVED
 
-UNCHANGED = "unchanged"
+UNCHANGED, NOT_FOUND = "unchanged", "not_found"
 
 
 def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
@@ -30,6 +30,15 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
         )
         for first, last, status, reason, verification in entries:
             board.settle(first, last, Status(status), reason, verification)
+
+
+def not_there(connection: sqlite3.Connection, number: int, step: int, rows: int) -> Mask:
+    """Mark the rows of which the plan told that their people are not there; index 0 is row 1."""
+    marks = np.zeros(rows, dtype=np.bool_)
+    for (body,) in connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step)):
+        found, _ = told_rows(unpacked_told(body).filter(pl.col(REASON) == NOT_FOUND))
+        marks[found.astype(np.int64) - 1] = True
+    return marks
 
 
 def intended(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> Mask:

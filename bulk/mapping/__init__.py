@@ -1,7 +1,7 @@
 """Source columns to a step's fields: evaluate, convert, validate, encode."""
 
 from bulk.mapping.compile import compile_step
-from bulk.mapping.expression import check_expression
+from bulk.mapping.expression import check_expression, check_form, column_names
 from bulk.mapping.identifiers import Identifier, fits, identifiers, names_people
 from bulk.mapping.problem import Problem
 from bulk.mapping.rules import CompiledRules, Rules, compile_rules, dtype_of, naming_field
@@ -14,6 +14,8 @@ __all__ = [
     "Rules",
     "StepMapping",
     "check_expression",
+    "check_form",
+    "column_names",
     "compile_rules",
     "compile_step",
     "dtype_of",

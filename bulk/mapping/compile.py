@@ -7,6 +7,7 @@ import polars as pl
 from bulk.conversation import ROW
 from bulk.destinations.operation import Operation, Terms
 from bulk.mapping.encode import Nulls
+from bulk.mapping.joining import Joining
 from bulk.mapping.planting import Planting
 from bulk.mapping.problem import Problem
 from bulk.mapping.rules import CompiledRules, Fields, compile_condition
@@ -26,6 +27,7 @@ def compile_step(  # noqa: PLR0913 - what a step says beside its fields
     nulls: Nulls = "omit",
     terms: Terms = _NO_TERMS,
     resubscribe: bool = False,
+    contacts: Joining | None = None,
 ) -> StepMapping | list[Problem]:
     """Compile one step.
 
@@ -38,8 +40,10 @@ def compile_step(  # noqa: PLR0913 - what a step says beside its fields
         nulls: Whether members without a value are left out or sent as null.
         terms: What the operation is told beside the fields; the seed comes with the rows.
         resubscribe: Whether values that re-subscribe somebody are sent.
+        contacts: Those that rows are about; their columns can be used like those of the source.
     """
-    schema = pl.Schema({name: dtype for name, dtype in schema.items() if name != ROW})
+    of_contacts = pl.Schema() if contacts is None else contacts.schema
+    schema = pl.Schema({name: dtype for name, dtype in schema.items() if name != ROW} | of_contacts)
     planting = Planting(schema, resubscribe=resubscribe)
     planted = [planting.field(name, spec, operation) for name, spec in fields.items()]
     nodes = tuple(node for node in planted if node is not None)
@@ -49,19 +53,24 @@ def compile_step(  # noqa: PLR0913 - what a step says beside its fields
         return [*problems, *condition]
     if problems:
         return problems
-    used = _roots(
-        [
-            *planting.raws.values(),
-            condition,
-            rules.where,
-            rules.opted_out,
-            None if rules.key is None else rules.key.raw,
-        ],
-        schema,
+    conditions = [condition, rules.where, rules.opted_out, None if rules.key is None else rules.key.raw]
+    used = _roots([*planting.raws.values(), *conditions], schema)
+    if contacts is not None:
+        used.add(contacts.column)
+    own = [name for name in schema if name not in of_contacts]
+    return StepMapping(
+        operation,
+        nodes,
+        planting.raws,
+        rules,
+        condition,
+        nulls,
+        columns=tuple(name for name in own if name in used),
+        unused=tuple(name for name in own if name not in used),
+        terms=terms,
+        contacts=contacts,
+        where_of_contact=not _roots([condition], schema).isdisjoint(of_contacts),
     )
-    columns = tuple(name for name in schema if name in used)
-    unused = tuple(name for name in schema if name not in used)
-    return StepMapping(operation, nodes, planting.raws, rules, condition, nulls, columns, unused, terms)
 
 
 def _unfit(fields: Fields, operation: Operation) -> Iterator[Problem]:

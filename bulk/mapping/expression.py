@@ -57,18 +57,30 @@ def check_expression(
     sql: str, schema: pl.Schema, path: tuple[str | int, ...] = ()
 ) -> pl.Expr | list[Problem]:
     """Compile one expression, or say everything that is wrong with it."""
+    expression = check_form(sql, path)
+    if isinstance(expression, list):
+        return expression
+    faults = list(_unknown_columns(expression, schema)) or list(_misbuilt(expression))
+    if not faults:
+        faults = list(_uncomputable(expression, schema))
+    return [Problem(path, fault) for fault in faults] or expression
+
+
+def check_form(sql: str, path: tuple[str | int, ...] = ()) -> pl.Expr | list[Problem]:
+    """Compile an expression over columns that are not known yet, or say what is wrong whatever they hold."""
     if any(word in _SUBQUERY for word, _ in _words(sql)):
         return [Problem(path, "subqueries are not row-wise: an expression sees one row of the source")]
     try:
         expression = pl.sql_expr(sql)
     except POLARS_ERRORS as error:
         return [Problem(path, _unreadable(sql, error))]
-    faults = (
-        list(_forbidden(sql)) or list(_unknown_columns(expression, schema)) or list(_misbuilt(expression))
-    )
-    if not faults:
-        faults = list(_uncomputable(expression, schema))
-    return [Problem(path, fault) for fault in faults] or expression
+    return [Problem(path, fault) for fault in _forbidden(sql)] or expression
+
+
+def column_names(sql: str) -> frozenset[str]:
+    """Return the names of the columns that an expression reads; none if it cannot be read itself."""
+    expression = check_form(sql)
+    return frozenset() if isinstance(expression, list) else frozenset(expression.meta.root_names())
 
 
 def _words(sql: str) -> Iterator[tuple[str, bool]]:

@@ -32,11 +32,13 @@ class Rules:
         key: The job's ``source.key``; None takes the first naming field of the first step.
         where: Rows outside are skipped.
         opted_out: Rows that opted out.
+        key_case: When keys of the job's own are brought to lower case.
     """
 
     key: Column | Expression | None = None
     where: str | None = None
     opted_out: str | None = None
+    key_case: Lower = "addresses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def compile_rules(
 
     where, opted_out = condition(rules.where, "where"), condition(rules.opted_out, "opted_out")
     key = (
-        _key(rules.key, schema, Kind.IDENTIFIER, "addresses")
+        _key(rules.key, schema, Kind.IDENTIFIER, rules.key_case)
         if rules.key is not None
         else _default_key(first, schema)
     )

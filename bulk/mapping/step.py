@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from bulk.conversation import IDENTIFIER, KEY, RECORD, ROW
+from bulk.conversation import IDENTIFIER, KEY, MATCH, RECORD, ROW
 from bulk.destinations.fields import Kind
 from bulk.destinations.operation import Operation, Terms
 from bulk.mapping.encode import Nulls, encode, encode_branch, field_texts
 from bulk.mapping.evaluate import evaluate
 from bulk.mapping.faults import RAISED, Fault, field_faults, first_fault
 from bulk.mapping.identifiers import Identifier
+from bulk.mapping.joining import Joining
 from bulk.mapping.reading import same
 from bulk.mapping.rules import CompiledRules
 from bulk.mapping.sizes import most_bytes
@@ -36,6 +37,8 @@ class StepMapping:
         columns: Source columns that are used, by fields or rules.
         unused: Source columns that are not.
         terms: What the operation is told beside the record.
+        contacts: Those that rows are about; None if the source says all there is to say.
+        where_of_contact: Whether the step's own filter looks at them.
     """
 
     operation: Operation
@@ -47,6 +50,8 @@ class StepMapping:
     columns: tuple[str, ...]
     unused: tuple[str, ...]
     terms: Terms = _NO_TERMS
+    contacts: Joining | None = None
+    where_of_contact: bool = False
 
     def judge(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Say of each row what its key is, whether it opted out, and why it is not to be sent, if so.
@@ -58,7 +63,8 @@ class StepMapping:
             ROW, KEY, ``opted_out``, ``reason`` and ``message``, in the order of the frame; ``reason``
             and ``message`` are null for a row that may be sent.
         """
-        values, failed = self._values(frame, {**self.raws, **self._conditions(), **self._raw_key()})
+        asked = {**self.raws, **self._conditions(), **self._match(), **self._raw_key()}
+        values, failed = self._values(frame, asked)
         faults = [*self._rule_faults(failed), *field_faults(self.nodes, self.operation, failed)]
         if _RAW_KEY in failed:
             faults.append(Fault(pl.col(failed[_RAW_KEY]), "bad_value", f'"key": {RAISED}'))
@@ -132,6 +138,9 @@ class StepMapping:
         given = {_SOURCE_WHERE: self.rules.where, _STEP_WHERE: self.where, _OPTED_OUT: self.rules.opted_out}
         return {name: condition for name, condition in given.items() if condition is not None}
 
+    def _match(self) -> dict[str, pl.Expr]:
+        return {} if self.contacts is None else {MATCH: pl.col(MATCH)}
+
     def _raw_key(self) -> dict[str, pl.Expr]:
         return {} if self.rules.key is None else {_RAW_KEY: self.rules.key.raw}
 
@@ -139,10 +148,12 @@ class StepMapping:
         self, frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]
     ) -> tuple[pl.DataFrame, dict[str, str]]:
         """Evaluate, clean and convert; also name the columns that mark where an expression raised."""
+        if self.contacts is not None:
+            frame = self.contacts.joined(frame)
         evaluated = evaluate(frame, expressions)
         failed = {name: f"failed_{name}" for name in evaluated.failed}
         marks = [mask.alias(failed[name]) for name, mask in evaluated.failed.items()]
-        conditions = [name for name in self._conditions() if name in expressions]
+        conditions = [name for name in (*self._conditions(), *self._match()) if name in expressions]
         values = evaluated.values.select(ROW, *conditions, *self._cleaned(), *marks)
         values = values.with_columns(self._converted())
         held_back = [
@@ -168,15 +179,23 @@ class StepMapping:
         return key.normalised(key.read.convert(pl.col(_CLEANED_KEY))).alias(KEY)
 
     def _rule_faults(self, failed: Mapping[str, str]) -> Iterator[Fault]:
-        conditions = self._conditions()
-        for name in (_SOURCE_WHERE, _STEP_WHERE):
-            if name in conditions:
-                outside = ~pl.col(name).fill_null(value=False)
-                raised = pl.col(failed[name]) if name in failed else pl.lit(value=False)
-                yield Fault(outside & ~raised, "filtered", None)
+        """Yield the faults of rows; a filter that looks at contacts says nothing of rows without one."""
+        yield from self._filtered(_SOURCE_WHERE, failed)
+        if not self.where_of_contact:
+            yield from self._filtered(_STEP_WHERE, failed)
+        for number, (reason, message) in enumerate(self.contacts.faults if self.contacts else (), 1):
+            yield Fault(pl.col(MATCH) == number, reason, message)
+        if self.where_of_contact:
+            yield from self._filtered(_STEP_WHERE, failed)
         for name, said in ((_SOURCE_WHERE, "where"), (_STEP_WHERE, "where"), (_OPTED_OUT, "opted_out")):
             if name in failed:
                 yield Fault(pl.col(failed[name]), "bad_value", f'"{said}": {RAISED}')
+
+    def _filtered(self, name: str, failed: Mapping[str, str]) -> Iterator[Fault]:
+        if name in self._conditions():
+            outside = ~pl.col(name).fill_null(value=False)
+            raised = pl.col(failed[name]) if name in failed else pl.lit(value=False)
+            yield Fault(outside & ~raised, "filtered", None)
 
     def _kept(self, values: pl.DataFrame) -> Iterator[pl.Series | pl.Expr]:
         nodes = {node.path[0]: node for node in self.nodes}

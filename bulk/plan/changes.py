@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import xxhash
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, NAMELESS, RECORD, ROW
+from bulk.conversation import CONTENT, GONE, IDENTITY, KEY, NAMELESS, RECORD, ROW
 
 UNCHANGED = "unchanged"
 Hashes = npt.NDArray[np.uint64]
@@ -26,6 +26,9 @@ class Comparison(Protocol):
 
     def compare(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ROW, IDENTITY, CONTENT and whether a record is UNCHANGED, for rows that may be sent."""
+
+    def gone(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY and CONTENT of rows (ROW, KEY) whose people are not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,35 @@ class Changes:
             }
         )
 
+    def gone(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY and CONTENT of rows (ROW, KEY) whose people are not there any more.
+
+        Only of those to whom something was delivered: it does not count any more, should they be back. What
+        was added to somebody is not looked at.
+        """
+        rows = frame.filter(pl.col(KEY).is_not_null() & (not self.adds))
+        identities = self.hashed(rows[KEY])
+        lost = rows.select(ROW, pl.Series(IDENTITY, identities), pl.lit(GONE, pl.UInt64).alias(CONTENT))
+        return lost.filter(pl.Series(self._places(identities) >= 0))
+
     def _unchanged(self, identities: Hashes, contents: Hashes, with_object: Mask) -> Mask:
-        unchanged = np.zeros(identities.size, dtype=np.bool_)
-        known = self.delivered
-        if not known.identities.size:
-            return unchanged
+        places, known = self._places(identities), self.delivered
+        unchanged, at = places >= 0, places[places >= 0]
+        alike = with_object[unchanged] | (known.contents[at] == contents[unchanged])
+        unchanged[unchanged] = alike & (known.at[at] > self.since)
+        return unchanged
+
+    def _places(self, identities: Hashes) -> npt.NDArray[np.int64]:
+        """Return where what is known of identities stands, -1 where nothing is."""
+        known = self.delivered.identities
+        if not known.size:
+            return np.full(identities.size, -1, dtype=np.int64)
         order = np.argsort(identities)  # neighbours lie close together, which is several times as fast
         wanted = identities[order]
-        place = np.minimum(np.searchsorted(known.identities, wanted), known.identities.size - 1)
-        alike = with_object[order] | (known.contents[place] == contents[order])
-        same = (known.identities[place] == wanted) & alike
-        unchanged[order] = same & (known.at[place] > self.since)
-        return unchanged
+        places = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+        found = np.empty(identities.size, dtype=np.int64)
+        found[order] = np.where(known[places] == wanted, places, -1)
+        return found
 
 
 def stable_hash(secret: bytes | None) -> Hash:

@@ -153,9 +153,11 @@ def without(batch: Batch, left_out: Mask) -> Batch:
 
 def wanted_parts(batch: Batch, wanted: Mask) -> Iterator[Batch]:
     """Yield the largest parts of a batch, along its tree of halves, that are wanted in full."""
+    if not wanted.any():
+        return
     if wanted.all():
         yield batch
-    elif wanted.any():
+    else:
         first, second = halves(batch)
         yield from wanted_parts(first, wanted[: len(first)])
         yield from wanted_parts(second, wanted[len(first) :])

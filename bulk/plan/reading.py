@@ -1,25 +1,27 @@
 """What rows are told before the first request: the pre-pass."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status
+from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Comparison
 from bulk.plan.keys import key_hashes
 from bulk.plan.removal import Leaving, not_concerned
+from bulk.plan.watching import Watch, Watching
 
 OPTED_OUT, REASON, MESSAGE, STATUS = "opted_out", "reason", "message", "status"
 SUPPRESSED, ON_HOLD = "suppressed", "on_hold"
 TOLD_AT_ONCE = 100_000
+NOT_FOUND = "not_found"
+SKIPPED = ("filtered", NOT_FOUND)
+"""What a mapping says of rows that are well, but not to be sent; whatever else it says rejects them."""
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
-Standing = Callable[[pl.DataFrame], tuple[Index, Mask]]
-"""Tells of each row of a source chunk the list that holds it, or -1; and which lists hold any."""
 
 
 class Judge(Protocol):
@@ -52,47 +54,6 @@ class StepPlan:
     heeds: str = ""
     erases: bool = False
     removes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Lists in which the people of each row are looked for.
-
-    Attributes:
-        reason: Why their rows are skipped, as a code.
-        said: The same in words, by list.
-        standing: Tells who stands in which.
-    """
-
-    reason: str
-    said: Sequence[str]
-    standing: Standing
-
-
-@dataclass(slots=True)
-class _Watching:
-    """What a watch has seen: by chunk, the places of rows and the list of each; and which lists hold any."""
-
-    watch: Watch
-    met: Mask
-    seen: list[tuple[Index, Index]] = field(default_factory=list)
-
-    def look(self, frame: pl.DataFrame) -> Mask:
-        """Look for the people of a chunk's rows; mark who stands in a list."""
-        lists, met = self.watch.standing(frame)
-        self.met |= met
-        held = lists >= 0
-        if held.any():
-            self.seen.append((frame[ROW].to_numpy()[held].astype(np.int64) - 1, lists[held]))
-        return held
-
-    def lists(self, rows: int) -> Index:
-        """Return by row the list it stands in, or -1; what was seen is let go."""
-        lists = np.full(rows, -1, dtype=np.int16)
-        for places, found in self.seen:
-            lists[places] = found
-        self.seen = []
-        return lists.astype(np.int64)
 
 
 class Sink(Protocol):
@@ -140,7 +101,7 @@ class Reading:
         self._alive: list[list[Mask]] = [[] for _ in steps]
         self._rejected: list[list[Mask]] = [[] for _ in steps]
         self._unchanged: list[list[Mask]] = [[] for _ in steps]
-        self._watching = [_Watching(one, np.zeros(len(one.said), dtype=np.bool_)) for one in watches]
+        self._watching = [Watching(one, np.zeros(len(one.said), dtype=np.bool_)) for one in watches]
         self._leaving = leaving
         self.rows = 0
         self.malformed = 0
@@ -182,6 +143,7 @@ class Reading:
             good = own[REASON].is_null()
             if step.changes is not None:
                 self._compare(index, step.changes, frame.filter(good))
+                self._forget(index, step.changes, own.filter(pl.col(REASON) == NOT_FOUND))
             if step.erases and frame.height and not left:
                 on_hold = held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_))
                 self._sink.write_asked(index, frame.filter(good), on_hold[good.to_numpy()])
@@ -196,11 +158,11 @@ class Reading:
 
     def _take_step(self, index: int, judged: pl.DataFrame) -> None:
         told = judged.filter(pl.col(REASON).is_not_null())
-        filtered = pl.col(REASON) == "filtered"
-        status = pl.when(filtered).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
+        skipped = pl.col(REASON).is_in(SKIPPED)
+        status = pl.when(skipped).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
         self._tell(index, told.select(ROW, status.alias(STATUS), REASON, pl.col(MESSAGE).fill_null("")))
         self._alive[index].append(judged[REASON].is_null().to_numpy())
-        self._rejected[index].append(judged.select((~filtered).fill_null(value=False)).to_series().to_numpy())
+        self._rejected[index].append(judged.select((~skipped).fill_null(value=False)).to_series().to_numpy())
 
     def _compare(self, index: int, changes: Comparison, frame: pl.DataFrame) -> None:
         """Mark what is as it was delivered before, and keep the hashes of the rest."""
@@ -212,6 +174,11 @@ class Reading:
             changed = compared.filter(~pl.col(UNCHANGED))
             self._sink.write_contents(index, changed.select(ROW, IDENTITY, CONTENT))
         self._unchanged[index].append(unchanged)
+
+    def _forget(self, index: int, changes: Comparison, lost: pl.DataFrame) -> None:
+        """Keep who is not there any more: what was delivered to them does not count, should they be back."""
+        if not lost.is_empty():
+            self._sink.write_contents(index, changes.gone(lost.select(ROW, KEY)))
 
     def met(self, reason: str) -> list[bool]:
         """Tell of each list with this reason whether any row stands in it."""
@@ -253,7 +220,7 @@ class Reading:
             elif step.opted_out == "only":
                 self._skip(index, alive[index], ~opted, "filtered", "this person has not opted out")
 
-    def _tell_held(self, watching: _Watching, alive: list[Mask]) -> Mask:
+    def _tell_held(self, watching: Watching, alive: list[Mask]) -> Mask:
         """Tell who stands in a list, where steps heed it; return whom that concerns."""
         lists, reason = watching.lists(self.rows), watching.watch.reason
         for number in np.flatnonzero(watching.met).tolist():
@@ -329,6 +296,12 @@ class Reading:
     def sendable(self, step: int) -> int:
         """How many rows the step sends; only after ``finish``."""
         return self.rows - sum(self.told[step].values())
+
+
+def withheld(reason: str, message: str | None) -> Verdict:
+    """Return the verdict of a row that was to be sent, until its contact was looked for again."""
+    status = Status.SKIPPED if reason in SKIPPED else Status.REJECTED
+    return Verdict(status, reason, error_message=message or "")
 
 
 def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFrame:

@@ -73,6 +73,12 @@ class Removal:
             pl.lit(value=False).alias(UNCHANGED),
         )
 
+    def gone(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ROW, IDENTITY and CONTENT of nobody: those who left are not among contacts."""
+        return frame.clear().select(
+            ROW, pl.lit(0, pl.UInt64).alias(IDENTITY), pl.lit(GONE, pl.UInt64).alias(CONTENT)
+        )
+
 
 class Leaving:
     """Everybody who has left, whatever the place: their keys become rows behind those of the source.

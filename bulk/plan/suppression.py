@@ -67,10 +67,10 @@ class Recipe:
         if self.hash == "none":
             return self.hashes(texts)
         written = self._hex(texts)
-        return np.concatenate([_from_hex(written), self.hashes(texts.filter(~_is_hash(texts, self.hash)))])
+        return np.concatenate([_from_hex(written), self.hashes(texts.filter(~is_hash(texts, self.hash)))])
 
     def _hex(self, texts: pl.Series) -> pl.Series:
-        return texts.filter(_is_hash(texts, self.hash)).str.strip_chars().str.to_lowercase()
+        return texts.filter(is_hash(texts, self.hash)).str.strip_chars().str.to_lowercase()
 
     def _formed(self, texts: pl.Series) -> pl.Series:
         frame = texts.str.strip_chars().alias(VALUE).to_frame()
@@ -89,19 +89,12 @@ class Recipe:
         """Hash identifiers whole and tell the place of each; those without a form to compare are left out."""
         formed = self._formed(texts)
         present = formed.is_not_null()
-        return np.flatnonzero(present.to_numpy()), self._whole(formed.filter(present))
+        return np.flatnonzero(present.to_numpy()), hashed(formed.filter(present), self.hash, self.secret)
 
     def _hashed(self, texts: pl.Series) -> Hashes:
         if self.hash == "none":
             return texts.hash().to_numpy()
-        return shortened(self._whole(texts))
-
-    def _whole(self, texts: pl.Series) -> list[bytes]:
-        encoded = (text.encode() for text in texts)
-        if self.hash == "hmac-sha256":
-            return [hmac.digest(self.secret, text, "sha256") for text in encoded]
-        digest = getattr(hashlib, self.hash)
-        return [digest(text, usedforsecurity=False).digest() for text in encoded]
+        return shortened(hashed(texts, self.hash, self.secret))
 
 
 def usual(value: pl.Expr, phone: str = _DIALLED) -> pl.Expr:
@@ -115,12 +108,28 @@ def usual(value: pl.Expr, phone: str = _DIALLED) -> pl.Expr:
     )
 
 
-def shortened(digests: Iterable[bytes]) -> Hashes:
+def shortened(hashes: Iterable[bytes]) -> Hashes:
     """Return the first 64 bits of each hash."""
-    return np.frombuffer(b"".join(digest[:_BYTES] for digest in digests), dtype=">u8").astype(np.uint64)
+    return words(hashes, 1)[:, 0]
 
 
-def _is_hash(texts: pl.Series, name: str) -> pl.Series:
+def words(hashes: Iterable[bytes], count: int) -> Hashes:
+    """Return the first 64-bit words of each hash, a row for each."""
+    joined = b"".join(each[: _BYTES * count] for each in hashes)
+    return np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, count)
+
+
+def hashed(texts: pl.Series, name: str, secret: bytes) -> list[bytes]:
+    """Hash texts, none of which is null."""
+    encoded = (text.encode() for text in texts)
+    if name == "hmac-sha256":
+        return [hmac.digest(secret, text, "sha256") for text in encoded]
+    digest = getattr(hashlib, name)
+    return [digest(text, usedforsecurity=False).digest() for text in encoded]
+
+
+def is_hash(texts: pl.Series, name: str) -> pl.Series:
+    """Tell which texts are hashes of that name, in hexadecimal."""
     return texts.str.strip_chars().str.contains(rf"^[0-9A-Fa-f]{{{DIGITS[name]}}}$")
 
 

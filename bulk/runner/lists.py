@@ -74,7 +74,7 @@ class Column:
         with open_source(SourceOptions(self.paths, self.base)) as source:
             column = self._found(source.schema)
             for chunk in source.chunks():
-                _refuse_malformed(chunk)
+                refuse_malformed(chunk, "is not held back")
                 texts = chunk.frame[column]
                 yield (texts if texts.dtype == pl.String else texts.cast(pl.String)).drop_nulls()
             if source.changed():
@@ -128,12 +128,12 @@ def _stat(path: Path | None) -> Stat | None:
     return None if path is None else stat_of(path)
 
 
-def _refuse_malformed(chunk: Chunk) -> None:
-    """Refuse a list with a row that cannot be read: whoever stands there would be written to."""
+def refuse_malformed(chunk: Chunk, harm: str) -> None:
+    """Refuse a list with a row that cannot be read; ``harm``: what would become of whoever stands there."""
     if not chunk.malformed.is_empty():
         line, why = chunk.malformed.select("line", "message").row(0)
         where = f"line {line}" if line is not None else f"row {chunk.malformed[ROW][0]}"
-        raise SourceError(f"{where} cannot be read, {why}; mend it, or whoever stands there is not held back")
+        raise SourceError(f"{where} cannot be read, {why}; mend it, or whoever stands there {harm}")
 
 
 @dataclass(frozen=True, slots=True)

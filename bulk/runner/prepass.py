@@ -8,16 +8,17 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from bulk.conversation import KEY, NAMELESS, ROW
+from bulk.conversation import KEY, NAMELESS, ROW, Status
 from bulk.errors import LedgerError, SourceError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
 from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
-from bulk.plan.reading import Index, Mask, Reading, Sink, StepPlan, Watch
+from bulk.plan.reading import SKIPPED, Index, Mask, Reading, Sink, StepPlan
 from bulk.plan.removal import Leaving, Removal
 from bulk.plan.subjects import given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
+from bulk.plan.watching import Watch
 from bulk.runner.feed import check_unchanged
 from bulk.runner.setup import Naming, Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
@@ -199,6 +200,26 @@ def unmet(reading: Reading, setup: Setup) -> list[str]:
         for one, met in zip(given.lists, met_lists(reading, setup, reason), strict=True)
         if not met
     ]
+
+
+def finding_nobody(reading: Reading, setup: Setup) -> list[str]:
+    """Name the destinations that have contacts for no row of the source, where any row asked for one."""
+
+    def found(step: StepSetup) -> bool:
+        told = reading.told[step.index]
+        judged = sum(rows for (status, reason), rows in told.items() if _is_judged(status, reason))
+        return not told.get((Status.SKIPPED, "not_found")) or reading.rows > judged
+
+    return [
+        name
+        for name in setup.contacts
+        if not any(found(step) for step in setup.steps if step.destination == name)
+    ]
+
+
+def _is_judged(status: str, reason: str) -> bool:
+    """Tell whether rows were told this by a mapping, which sends nothing of them whatever others say."""
+    return status == Status.REJECTED or reason in SKIPPED
 
 
 def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[], float]) -> bool:

@@ -14,7 +14,15 @@ from bulk.runner.committer import Committer, Work
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
-from bulk.runner.prepass import Comparisons, LedgerSink, choose_pass, comparisons, read_source, unmet
+from bulk.runner.prepass import (
+    Comparisons,
+    LedgerSink,
+    choose_pass,
+    comparisons,
+    finding_nobody,
+    read_source,
+    unmet,
+)
 from bulk.runner.setup import LaneSetup, Options, Setup
 from bulk.runner.steps import LaneSteps
 from bulk.runner.stop import Stop, StoppingError
@@ -58,6 +66,7 @@ class Run:
         self._stop = Stop()
         self._abort = asyncio.Event()
         self._compared = Comparisons()
+        self._judged = False
         self._suppressing = {
             reason: Suppressing(given, source_work, world.sleep, note)
             for reason, given in setup.lists.items()
@@ -126,11 +135,14 @@ class Run:
         except StoppingError:
             return True
         await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
+        self._judged = True
         for lists in self._suppressing.values():
             lists.told = True
         for name in unmet(reading, self.setup):
             self._note("list_matches_nothing", list=name)
         self._tell_left(reading)
+        for name in finding_nobody(reading, self.setup):
+            self._note("match_finds_nobody", destination=name)
         return True
 
     def _tell_left(self, reading: Reading) -> None:
@@ -241,9 +253,9 @@ class Run:
         stop = Stop()
         if self._stop.requested:
             stop.request()
-        found = self.ledger.found_rates().get(lane.name)
+        found = lane.found or self.ledger.found_rates().get(lane.name)
         return await open_lane(
-            lane, stack, stop=stop, world=self._world, quiet_for=self._quiet_for(), found=found
+            lane, stack, stop=stop, world=self._world, quiet_for=self._quiet_for(lane), found=found
         )
 
     def _steps(self, lane: LaneSetup, committer: Committer) -> LaneSteps:
@@ -258,12 +270,13 @@ class Run:
             suppressing=self._suppressing,
             source_work=self._source_work,
             unix=self._world.unix,
+            judged=self._judged,
         )
 
-    def _quiet_for(self) -> float | None:
-        """Return the seconds since a former run's last answer: the server may still count its requests."""
-        last = self.ledger.last_answer()
-        return None if last is None else max(0.0, self._world.unix() - last)
+    def _quiet_for(self, lane: LaneSetup) -> float | None:
+        """Return the seconds since something was last asked or answered: the server may still count that."""
+        known = [at for at in (self.ledger.last_answer(), lane.asked_at) if at is not None]
+        return max(0.0, self._world.unix() - max(known)) if known else None
 
     async def _drain(self, sending: list[asyncio.Task[None]]) -> None:
         """After an interruption give requests in flight a while, then leave them as a crash would."""

@@ -8,11 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from bulk.conversation import Batch, Name, Records, Status, Verdict
+from bulk.conversation import WHY, WITHHELD, Batch, Name, Records, Status, Verdict
 from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Entry
 from bulk.ledger.board import CODE, EARLIER_STEP, Mask, Rows, code_set
 from bulk.plan.packing import wanted_parts, without
+from bulk.plan.reading import withheld
 from bulk.runner.conflicts import Conflicts
 from bulk.runner.memories import Memories
 from bulk.runner.stop import Stop, StoppingError
@@ -145,10 +146,11 @@ class Sending:
             await self._queue.put((batch, await self._conflicts.hold(batch) if self._conflicts else None))
             return True
         wanted = self._board.having(batch.rows, self._wanted)
-        if self._earlier:
-            held = self._hold_back(batch, wanted)
+        held = self._hold_back(batch, wanted)
+        held |= self._withhold(batch, wanted & ~held)
+        if held.any():
             wanted &= ~held
-            if held.any() and (wanted | held).all() and not self._memories:
+            if (wanted | held).all() and not self._memories:
                 batch, wanted = without(batch, held), wanted[wanted]
         for part in wanted_parts(batch, wanted):
             ticket = await self._conflicts.hold(part) if self._conflicts else None
@@ -165,7 +167,7 @@ class Sending:
             known = self._earlier or self._memories or self._found
             plain = not (known or self._progress.passed < self._bounds.canary)
             fresh = not self._board.codes[index].any() and not self._attempted[index].any()
-            self._untouched = (records, plain and bool(fresh))
+            self._untouched = (records, plain and bool(fresh) and WITHHELD not in records.frame.columns)
         return self._untouched[1]
 
     def _marked(self, part: Batch) -> Batch:
@@ -179,12 +181,28 @@ class Sending:
 
     def _hold_back(self, batch: Batch, wanted: Mask) -> Mask:
         """Settle the rows that failed in an earlier step; return which they are."""
+        if not self._earlier:
+            return np.zeros(len(batch), dtype=np.bool_)
         failed: Mask = np.logical_or.reduce([board.having(batch.rows, _BAD) for board in self._earlier])
         new = failed & wanted & ~self._board.having(batch.rows, _HELD_BACK)
-        now = self._talker.now()
-        for first, last in self._board.runs(batch.rows[new]):
-            self._talker.committer.settle(Entry(self._talker.step, first, last, _EARLIER, 0, None, now))
+        self._settle(batch.rows[new], _EARLIER)
         return failed
+
+    def _withhold(self, batch: Batch, wanted: Mask) -> Mask:
+        """Settle the rows that may not be sent any more, as their contacts are now; return which they are.
+
+        What a former run began with a system is carried to its end.
+        """
+        held = np.zeros(len(batch), dtype=np.bool_)
+        if WITHHELD not in batch.records.frame.columns:
+            return held
+        for place, (reason, why) in enumerate(zip(batch.column(WITHHELD), batch.column(WHY), strict=True)):
+            row = int(batch.rows[place])
+            if reason is None or not wanted[place] or self._memories.of(row, row):
+                continue
+            held[place] = True
+            self._settle(batch.rows[place : place + 1], withheld(reason, why))
+        return held
 
     async def _work(self) -> None:
         """Talk about batches until there are no more; after the stop, let them lie."""
@@ -228,10 +246,11 @@ class Sending:
         if lists is None or not (lists >= 0).any():
             return (batch,)
         for number in np.unique(lists[lists >= 0]).tolist():
-            self._skip(batch.rows[lists == number], self._suppressing.verdict(number))
+            self._settle(batch.rows[lists == number], self._suppressing.verdict(number))
         return wanted_parts(batch, lists < 0)
 
-    def _skip(self, rows: Rows, verdict: Verdict) -> None:
+    def _settle(self, rows: Rows, verdict: Verdict) -> None:
+        """Settle rows that are not sent."""
         now = self._talker.now()
         for first, last in self._board.runs(rows):
             self._talker.committer.settle(Entry(self._talker.step, first, last, verdict, 0, None, now))

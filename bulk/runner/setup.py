@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from bulk.conversation import IDENTIFIER, ROW, Response, Status
+from bulk.conversation import IDENTIFIER, KEY, RECORD, ROW, WHY, WITHHELD, Response, Status
 from bulk.destinations.operation import Operation, Terms
 from bulk.destinations.system import Probe, Reading
 from bulk.ledger import PassFacts
 from bulk.mapping import Identifier, StepMapping
 from bulk.pacing import Rate
+from bulk.plan.matching import Contacts
 from bulk.plan.packing import Packer
 from bulk.retry import RetryPolicy
 from bulk.runner.suppressing import Lists
@@ -79,10 +80,32 @@ class StepSetup:
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return source rows that are to be sent as records, beside them what names people."""
-        records = self.mapping.encode(frame, self.terms.seed)
-        if self.naming is None:
-            return records
-        return records.hstack(self.naming.identified(frame).drop(ROW).get_columns())
+        return self._named(self.mapping.encode(frame, self.terms.seed), frame)
+
+    def encode_again(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return source rows that were to be sent when they were judged, as ``encode`` does.
+
+        Contacts may be others by now. Rows that are not to be sent any more are empty records, which keep
+        their places in batches; WITHHELD and WHY say so.
+        """
+        if self.mapping.contacts is None:
+            return self.encode(frame)
+        judged = self.mapping.judge(frame)
+        fine = judged["reason"].is_null()
+        fault = judged.select(
+            ROW,
+            KEY,
+            pl.lit("{}").alias(RECORD),
+            pl.col("reason").alias(WITHHELD),
+            pl.col("message").alias(WHY),
+        )
+        parts = [self.mapping.encode(frame.filter(fine), self.terms.seed), fault.filter(~fine)]
+        records = pl.concat(parts, how="diagonal").sort(ROW)
+        return self._named(records, frame)
+
+    def _named(self, records: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+        named = [] if self.naming is None else self.naming.identified(frame).drop(ROW).get_columns()
+        return records.hstack(named)
 
     def packer(self) -> Packer:
         """Return what cuts the step's records into batches."""
@@ -122,6 +145,8 @@ class LaneSetup:
         ways: By surface; the main one is the empty name, and one whose credential is not set is missing.
         preflight: A probe that must find no problem before anything that can never be undone is sent.
         pinned: Whether it must find none before anything at all is sent.
+        asked_at: When something was last asked of it for this run, in unix seconds; None if nothing was.
+        found: Requests per second that it was then found to allow, if it was.
     """
 
     name: str
@@ -132,6 +157,8 @@ class LaneSetup:
     ways: Mapping[str, WaySetup]
     preflight: Probe | None = None
     pinned: bool = False
+    asked_at: float | None = None
+    found: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +228,9 @@ class Setup:
     """How changes are told; None if every pass sends everything."""
     lists: Mapping[str, Lists] = field(default_factory=dict)
     """Suppression lists and holds, by the reason for which their people are skipped."""
+
+    contacts: Mapping[str, Contacts] = field(default_factory=dict)
+    """By destination, the contacts that rows are found among; empty if nobody is looked for."""
 
     erasing: Mapping[str, Any] | None = None
     """What the ledger notes of a job that erases people: destinations, options, holds."""

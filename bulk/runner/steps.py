@@ -52,6 +52,8 @@ class LaneSteps:
     suppressing: Mapping[str, Suppressing]
     source_work: Work
     unix: Callable[[], float]
+    judged: bool
+    """Whether this run has judged the rows itself: contacts are still those they were judged by."""
 
     async def run(self) -> None:
         """Run every step to its end, or until the destination stops."""
@@ -169,7 +171,8 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        chunks = feed(self._rows(step), step.encode, told, step.packer(), self._extent)
+        encode = step.encode if self.judged else step.encode_again
+        chunks = feed(self._rows(step), encode, told, step.packer(), self._extent)
         async for batch in self._fed(chunks):
             yield batch
 

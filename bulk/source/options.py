@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from bulk.conversation import KEY, RECORD, ROW
+from bulk.conversation import KEY, MATCH, RECORD, ROW
 from bulk.errors import SourceError
 
-RESERVED: Final = frozenset({ROW, KEY, RECORD})
+RESERVED: Final = frozenset({ROW, KEY, RECORD, MATCH})
 MALFORMED: Final = "malformed_row"
 BLOCK_SIZE: Final = 2 << 20
 """Bytes of text that make a chunk; typed formats take as many rows as would fit about that."""

@@ -151,7 +151,7 @@ NAMES = (
         "upsert_user, upsert_lead, delete_user, delete_lead, unsubscribe_user, add_user_attributes, "
         "add_user_to_company, add_company_attributes, tag, untag, delete_tag, send_message, "
         "create_collection, update_collection, delete_collection, create_article, update_article, "
-        "delete_article",
+        "delete_article, erase_person",
         job=job_with(("upsert_user", "frobnicate")),
     ),
     Case(
@@ -305,4 +305,50 @@ LISTS = (
         files={"out.csv": OUT},
     ),
 )
-CASES = (*FILES, *NAMES, *LISTS)
+
+
+def _matching(entry: str) -> str:
+    """Return the job with a match, on line 14."""
+    return f"{JOB}match: {{{entry}}}\n"
+
+
+MATCHES = (
+    Case(
+        "match by a listing nobody has, over a column nobody has",
+        'bulk: job.yaml:14: match.contacts.pull: customerly does not list "user"; did you mean "users"?',
+        job=_matching("contacts: {pull: user}, column: marker"),
+    ),
+    Case(
+        "match over a column nobody has, of what is not row-wise",
+        'bulk: job.yaml:14: match.column: unknown column "Emial"; did you mean "Email"?\n'
+        "job.yaml:14: match.of: max() is not row-wise: …",
+        job=_matching("contacts: {pull: users}, column: Emial, of: max(email)"),
+    ),
+    Case(
+        "match against a file that is missing, beside another mistake",
+        'bulk: job.yaml:14: match.contacts.path: there is no file al.csv; did you mean "all.csv"?',
+        job=_matching("contacts: {path: al.csv}, column: Email"),
+        files={"all.csv": "email\nmarker@example.com\n"},
+    ),
+    Case(
+        "match against a file with a malformed row",
+        "bulk: job.yaml:14: match.contacts.path: line 2 cannot be read, … mend it, or whoever stands there "
+        "is not found",
+        job=_matching("contacts: {path: all.csv}, column: Email"),
+        files={"all.csv": "email,plan\nmarker@example.com\n"},
+    ),
+    Case(
+        "match of a column that the file has not, fields of columns that neither has",
+        'bulk: job.yaml:12: steps[0].fields.email: unknown column "Emial"; did you mean "Email"?\n'
+        'job.yaml:14: match.of: unknown column "email"; did you mean "mail"?; of all.csv, say with "of" '
+        "what is hashed or compared",
+        job=job_with(("email: Email", "email: Emial")) + "match: {contacts: {path: all.csv}, column: Name}\n",
+        files={"all.csv": "mail\nmarker@example.com\n"},
+    ),
+    Case(
+        "match by a keyed hash without its key",
+        'bulk: job.yaml:14: match: hmac-sha256 needs a "secret", such as secret: "${LIST_SECRET}"',
+        job=_matching("contacts: {pull: users}, column: Email, hash: hmac-sha256"),
+    ),
+)
+CASES = (*FILES, *NAMES, *LISTS, *MATCHES)

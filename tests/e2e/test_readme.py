@@ -15,7 +15,7 @@ from workshop import REPOSITORY, Sandbox
 
 from bulk.cli.main import app
 from bulk.conversation import Status
-from bulk.job import load_job, model
+from bulk.job import load_job, match, model
 from bulk.ledger.view import EXPORT
 from bulk.sandbox import SANDBOX_TOKEN
 
@@ -119,6 +119,7 @@ def test_the_job_files_it_shows_are_sound(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(named_files()[name])
     (tmp_path / "people.csv").write_text(PEOPLE)
     (tmp_path / "leavers.csv").write_text(LEAVERS)
+    (tmp_path / "opt-outs.csv").write_text("email_md5,since\n")
     assert name == f"{load_job(tmp_path / name, {}).name}.yaml"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "bulk", "check", name, "--offline"],
@@ -149,6 +150,11 @@ def test_the_table_of_keys_is_complete() -> None:
         for key in re.findall(r"`([^`]+)`", cell)
     }
     assert known == shown
+
+
+def test_the_table_of_the_match_is_complete() -> None:
+    shown = documented(r"^\| `match\.([a-z]+)`")
+    assert set(match.Match.model_fields) == shown
 
 
 def test_the_guards_it_lists_are_those_there_are() -> None:

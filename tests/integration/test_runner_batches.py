@@ -74,6 +74,21 @@ async def test_a_record_that_failed_in_an_earlier_step_does_not_scatter_the_batc
     assert [status for _, status, _ in desk.outcomes()].count("skipped") == 3
 
 
+async def test_where_all_records_of_a_batch_failed_in_an_earlier_step_no_request_is_sent(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    desk.people(3)
+    async with serving(poisoned_by({"2"}, 400)) as server:
+        desk.job(server.url, batch_size=1)
+        job = orjson.loads((tmp_path / "contacts.yaml").read_bytes())
+        job["steps"].append({**job["steps"][0], "name": "again"})
+        (tmp_path / "contacts.yaml").write_bytes(orjson.dumps(job))
+        assert await desk.run() == 3
+    assert [len(batch) for batch in server.records] == [1] * 5
+    assert [status for _, status, _ in desk.outcomes()].count("skipped") == 1
+
+
 async def test_batches_refused_for_different_reasons_do_not_stop_the_step(tmp_path: Path) -> None:
     async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         return refuses(f"not {orjson.loads(body)['users'][0]['name']}")

@@ -372,7 +372,7 @@ def test_an_error_of_the_batch_is_told_to_whom_it_is_about_and_what_was_done_bef
     step = erased(workspace, ANN, {"id": "3", "email": "c@example.com"})
 
     assert step.told == [PENDING, ("failed", "refused", "")]
-    assert step.verdicts[2].error_message == "what the id names removed, then: is odd"
+    assert step.verdicts[2].error_message == "what the id names removed, then: refused"
 
 
 def test_whoever_was_never_there_and_cannot_be_blocked_is_failed() -> None:

@@ -434,6 +434,43 @@ def test_a_job_the_account_has_forgotten_is_settled_by_reading_back() -> None:
     assert talk.settled == [READ_BACK, READ_BACK, ("failed", "unanswered")]
 
 
+@pytest.mark.parametrize("operation", ["upsert_customer", "create_customer", "update_customer"])
+@pytest.mark.parametrize("in_job", [[0, 1], [0]])
+def test_of_somebody_whose_contact_is_gone_the_remembered_job_is_read_and_nothing_is_sent(
+    operation: str, in_job: list[int]
+) -> None:
+    account = Account()
+    for record in people(1):
+        account.add(externalId=record["externalId"], emails=[{"email": record["email"]}], name=record["name"])
+    memory = {"jobs": [{"id": "gone", "creates": False, "at": in_job, "doubtful": False}]}
+
+    talk = carry_out(operation, batch_of(people(1)[0], {}, memory=memory), account)
+
+    left = ("failed", "unanswered") if 1 in in_job else ("skipped", "not_found")
+    assert (talk.settled, talk.written) == ([READ_BACK, left], [])
+    assert len(account.customers) == 1
+
+
+def test_somebody_whose_contact_is_gone_is_not_written_alone_when_the_remembered_job_refused_them() -> None:
+    def refused(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [results[0], {"_clientRef": "2", "status": "error", "error": {"code": "duplicate"}}]
+
+    account = Account()
+
+    def crash(request: Request) -> Reply | None:
+        if request.path.startswith("/bulk/"):
+            raise Crashed
+        return None
+
+    account.watch = crash
+    before = upsert(account, *people(2))
+    account.watch, account.mend = (lambda _request: None), refused
+
+    after = carry_out("upsert_customer", batch_of(people(1)[0], {}, memory=before.memories[-1]), account)
+
+    assert (after.settled, after.written) == ([SUCCEEDED, ("skipped", "not_found")], [])
+
+
 def test_a_2xx_without_a_job_is_settled_by_reading_back() -> None:
     account = Account()
     account.watch = lambda request: answer({"data": {}}, 201) if request.method == "POST" else None

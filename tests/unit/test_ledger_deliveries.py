@@ -64,6 +64,16 @@ def test_what_succeeded_is_known_with_its_time(ledger: Ledger) -> None:
     assert known(ledger) == {2**64 - 1: (10, 1001), 7: (20, 1002), 2**63: (30, 1003)}
 
 
+def test_who_is_not_there_any_more_is_not_known_others_that_were_told_otherwise_stay(ledger: Ledger) -> None:
+    night(ledger, dict.fromkeys(range(1, 4), 10))
+    ledger.commit([entry(1, 3)])
+    absent = ("skipped", "not_found", "no contact has this")
+    night(ledger, {1: 0, 2: 20, 3: 30}, {1: absent, 2: DUPLICATE})
+    ledger.commit([entry(3, 3)])
+
+    assert known(ledger) == {1: (0, 0), 2: (10, 1001), 3: (30, 1001)}
+
+
 def test_what_did_not_succeed_is_not_known_whatever_was_known_before(ledger: Ledger) -> None:
     night(ledger, dict.fromkeys(range(1, 6), 10))
     ledger.commit([entry(1, 5)])

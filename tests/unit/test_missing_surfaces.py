@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from jobs_by_hand import load, mistakes
 
-from bulk.prepare import missing_surfaces
+from bulk.reaching import missing_surfaces
 
 JOB = """\
 name: erasure

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk.conversation import CONTENT, IDENTITY, KEY, NAMELESS, RECORD, ROW
+from bulk.conversation import CONTENT, GONE, IDENTITY, KEY, NAMELESS, RECORD, ROW
 from bulk.plan.changes import UNCHANGED, Changes, Delivered, Hash, stable_hash
 
 Record = tuple[str | None, str]
@@ -110,3 +110,29 @@ def test_whatever_the_lists_exactly_the_same_is_unchanged(
 ) -> None:
     expected = [before.get(key) == value for key, value in now.items()]
     assert compare(list(now.items()), list(before.items())) == expected
+
+
+def gone(
+    keys: Sequence[str | None], before: Sequence[Record] = (), *, at: int = 100, adds: bool = False
+) -> list[int]:
+    """Rows of people who are not there any more, and to whom something was delivered."""
+    none = np.zeros(0, np.uint64)
+    nothing = Delivered(none, none, np.zeros(0, np.uint32))
+    known = Changes(_contents, PLAIN, nothing, adds=adds).compare(frame(before)).sort(IDENTITY)
+    delivered = Delivered(
+        known[IDENTITY].to_numpy(), known[CONTENT].to_numpy(), np.full(known.height, at, np.uint32)
+    )
+    found = Changes(_contents, PLAIN, delivered, adds=adds).gone(
+        frame([(key, "") for key in keys]).drop(RECORD)
+    )
+    assert found[CONTENT].to_list() == [GONE] * found.height
+    return found[ROW].to_list()
+
+
+def test_who_is_not_there_any_more_is_forgotten_if_anything_was_known() -> None:
+    before = [("a", "1"), ("b", "2")]
+    assert gone(["c", "b", None, "a"], before) == [2, 4]
+    assert gone(["b"], before, at=0) == [1], "it may have arrived"
+    assert gone(["b"]) == []
+    assert gone([], before) == []
+    assert gone(["a"], before, adds=True) == []

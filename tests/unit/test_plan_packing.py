@@ -259,3 +259,9 @@ def test_a_batch_without_some_records_holds_the_others_in_their_order() -> None:
     rest = without(Batch(Records(records(["a", "b", "c", "d"])), 1, 4), np.array([True, False, True]))
 
     assert (rest.rows.tolist(), len(rest)) == ([3], 1)
+
+
+def test_of_a_batch_without_any_record_nothing_is_sent() -> None:
+    batch = Batch(Records(records(["a", "b"])), 0, 2)
+
+    assert list(wanted_parts(without(batch, np.array([True, True])), np.array([], dtype=np.bool_))) == []

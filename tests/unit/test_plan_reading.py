@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, StepPlan, Watch
+from bulk.plan.reading import Reading, StepPlan
+from bulk.plan.watching import Watch
 
 Told = tuple[str, str, str]
 """Status, reason, message."""
@@ -501,3 +502,20 @@ def test_being_held_back_is_no_fault_that_holds_back_the_next_step() -> None:
     _, kept = told_with_lists([Row("a")], [replace(step(0), heeds="suppressed"), reached], {1: 0})
 
     assert {index: sorted(told) for index, told in kept.told.items() if told} == {0: [1]}
+
+
+def test_who_is_not_there_is_skipped_who_may_be_two_is_rejected_and_neither_displaces_anybody() -> None:
+    rows = [
+        Row("a"),
+        Row("a", faults=("not_found", None, None)),
+        Row("b", faults=("ambiguous", None, None)),
+        Row("c", opted_out=True, faults=("not_found", None, None)),
+    ]
+    _, kept = read(rows, [step(0), step(1)])
+    assert {number: told[:2] for number, told in kept.told[0].items()} == {
+        2: ("skipped", "not_found"),
+        3: ("rejected", "ambiguous"),
+        4: ("skipped", "not_found"),
+    }
+    assert kept.told[1][3][:2] == ("skipped", "earlier_step")
+    assert 2 not in kept.told[1] or kept.told[1][2][1] != "earlier_step"

@@ -40,6 +40,11 @@ _INTERRUPTED = Verdict(
     "interrupted",
     error_message="may have been created before; without an identifier it cannot be told, nor sent again",
 )
+_EMPTY = Verdict(
+    Status.SKIPPED,
+    "not_found",
+    error_message="its contact is not there any more, so there is nothing to send",
+)
 _NAMELESS = Verdict(Status.REJECTED, "missing_field", error_message="has no identifier to look up")
 
 
@@ -70,6 +75,8 @@ def _one(work: Work) -> Conversation:
 
 def _unfit(work: Work, who: Person) -> Verdict | None:
     """Say why a record must not be sent, if so."""
+    if not (who.id or who.body):
+        return _EMPTY
     if work.aim is Aim.CREATE:
         return _INTERRUPTED if work.batch.attempted and not who.is_unique else None
     return None if any(identifiers(who)) else _NAMELESS
@@ -96,7 +103,9 @@ def _many(work: Work) -> Conversation:
 
 def _write_alone(work: Work) -> Conversation:
     for position, task in sorted(work.alone.items(), key=itemgetter(0)):
-        if work.aim is Aim.CREATE:
+        if not (task.person.id or task.person.body):
+            work.verdicts[position] = _EMPTY
+        elif work.aim is Aim.CREATE:
             work.verdicts[position] = yield from create(task, work.settings)
         else:
             first = work.look_first or len(work.batch) > 1

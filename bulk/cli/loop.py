@@ -1,0 +1,37 @@
+"""The event loop of a command, in which SIGINT and SIGTERM are events: what is under way ends by itself."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def runner() -> Callable[[Any], Any]:
+    """Return what runs a coroutine: uvloop where it works."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
+
+
+@contextmanager
+def signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Call ``stop`` for each signal that asks to end, inside a running loop; yield those that came."""
+    loop = asyncio.get_running_loop()
+    caught: list[int] = []
+
+    def take(number: int) -> None:
+        caught.append(number)
+        stop()
+
+    for number in STOPPING:
+        loop.add_signal_handler(number, take, number)
+    try:
+        yield caught
+    finally:
+        for number in STOPPING:
+            loop.remove_signal_handler(number)
