@@ -45,7 +45,7 @@ def removing_steps(
     if not able:
         tell(_unknown(asked, used.values()))
     elif not all(operation.removes for operation in able.values()):
-        tell(f"{asked} removes nobody{_there_are(used.values())}")
+        tell(f"{asked} cannot remove who left the list{_there_are(used.values())}")
     elif file.holds and any(operation.effect is Effect.REMOVES for operation in able.values()):
         tell(f"holds are not looked at when people leave a list, so {asked} and holds exclude each other")
     elif (key := key_of(file.source, steps[0].fields, steps[0].operation)) is None:

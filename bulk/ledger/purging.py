@@ -152,7 +152,7 @@ class Purging:
         """Forget that anything of these people was delivered: their hash could be tried out."""
         for seq, body in self._query("SELECT seq, body FROM delivered"):
             frame = unpacked(body).with_columns(pl.col(IDENTITY).cum_sum())
-            kept = frame.filter(~pl.Series(np.isin(frame[IDENTITY].to_numpy(), identities)))
+            kept = frame.filter(~_theirs(frame, identities))
             if kept.height < frame.height:
                 apart = kept.with_columns(pl.col(IDENTITY) - pl.col(IDENTITY).shift(fill_value=0))
                 self._connection.execute(
@@ -161,7 +161,7 @@ class Purging:
                 )
         for rowid, body in self._query("SELECT rowid, body FROM contents"):
             frame = unpacked(body)
-            kept = frame.filter(~pl.Series(np.isin(frame[IDENTITY].to_numpy(), identities)))
+            kept = frame.filter(~_theirs(frame, identities))
             if kept.height < frame.height:
                 columns = kept.select(ROW, IDENTITY, CONTENT)
                 self._connection.execute(
@@ -196,3 +196,9 @@ class Purging:
             name: {status.value: count for status, count in board.counts.items() if count}
             for name, board in boards.items()
         }
+
+
+def _theirs(frame: pl.DataFrame, identities: npt.NDArray[np.uint64]) -> pl.Series:
+    """Mark what was delivered to people or, where a step adds, whose content is who they are."""
+    columns = (frame[name].to_numpy() for name in (IDENTITY, CONTENT))
+    return pl.Series(np.logical_or.reduce([np.isin(column, identities) for column in columns]))

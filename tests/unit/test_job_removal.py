@@ -128,11 +128,14 @@ THERE_ARE = "; there are delete_user, delete_lead, unsubscribe_user"
             job(USERS, removed="delete_person"),
             f"no step of this job sends to customerio, which has delete_person{THERE_ARE}",
         ),
-        (job(USERS, removed="upsert_user"), f"upsert_user removes nobody{THERE_ARE}"),
-        (job(USERS, removed="delete_tag"), f"delete_tag removes nobody{THERE_ARE}"),
+        (job(USERS, removed="upsert_user"), f"upsert_user cannot remove who left the list{THERE_ARE}"),
+        (job(USERS, removed="delete_tag"), f"delete_tag cannot remove who left the list{THERE_ARE}"),
         (
             job(PEOPLE, removed="unsuppress_person"),
-            "unsuppress_person removes nobody; there are delete_person, suppress_person, unsubscribe_person",
+            (
+                "unsuppress_person cannot remove who left the list;"
+                " there are delete_person, suppress_person, unsubscribe_person"
+            ),
         ),
         (
             job(LEADS, removed="delete_user"),
@@ -198,5 +201,8 @@ steps: [{destination: api, operation: request, path: /p, duplicates: keep_last, 
 sync: {mode: changes, removed: request}
 """
     assert mistakes(tmp_path, text) == [
-        "job.yaml:5: sync.removed: request removes nobody; no destination of this job can remove people"
+        (
+            "job.yaml:5: sync.removed: request cannot remove who left the list;"
+            " no destination of this job can remove people"
+        )
     ]

@@ -152,6 +152,18 @@ def test_who_is_lost_is_not_there_any_more(ledger: Ledger) -> None:
     assert known(ledger) == {2: (10, 1001)}
 
 
+@pytest.mark.parametrize("folded", [False, True])
+def test_who_is_purged_is_forgotten_with_what_was_added_to_them(ledger: Ledger, *, folded: bool) -> None:
+    ann, bob, hers, his = 71, 72, 101, 102
+    night(ledger, {ann: 10, bob: 10, hers: ann, his: bob})
+    ledger.commit([entry(1, 4)])
+    if folded:
+        night(ledger, {})
+    ledger.purging().purge(["ann@example.com"], np.array([ann], dtype=np.uint64), str, None, 2000.0)
+
+    assert known(ledger) == {bob: (10, 1001), his: (bob, 1001)}
+
+
 def test_what_was_added_to_somebody_goes_with_them_and_what_came_later_stays(ledger: Ledger) -> None:
     ann, bob, things = 71, 72, (101, 102, 103, 104)
     night(ledger, {things[0]: ann, things[1]: ann, things[2]: bob})
