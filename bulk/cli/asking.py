@@ -48,7 +48,8 @@ class Asker:
             return "not needed"
         if self.yes:
             return "--yes"
-        reasons = "; ".join(f"{step.operation} {step.approval}" for step in planned.steps if step.approval)
+        undone = [f"{step.operation} {step.approval}" for step in planned.steps if step.approval]
+        reasons = "; ".join(dict.fromkeys(undone))
         if not sys.stdin.isatty():
             raise RefusedError(
                 f"{reasons} and nobody approved it: look at bulk preview,"

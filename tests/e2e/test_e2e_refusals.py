@@ -146,7 +146,7 @@ def test_a_wrong_base_url_stops_at_once(shop: Workshop, sandbox: Sandbox, addres
 def test_a_full_disk_stops_the_run_which_then_goes_on(shop: Workshop, sandbox: Sandbox) -> None:
     shop.people(1_500)
     shop.job({"operation": "upsert_user", "batch_size": 1})
-    stopped = shop.run_within(100, "--limit", "1500")
+    stopped = shop.run_within(160, "--limit", "1500")
     assert (stopped.returncode, "disk" in stopped.stderr) == (4, True), stopped.stderr
     assert 0 < sandbox.requests < 1_500
     assert shop.run().returncode == 0

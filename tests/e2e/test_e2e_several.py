@@ -116,7 +116,9 @@ def test_two_accounts_of_one_system_are_told_apart(shop: Workshop, sandbox: Sand
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.stem)
 def test_every_shipped_job_runs_in_the_sandbox(shop: Workshop, job: Path) -> None:
     quick = ("--set", "destinations.customerio.lag=1s") if "customerio" in job.read_text("utf-8") else ()
-    run = shop.bulk("run", str(job), "--sandbox", "--limit", "15", *quick)
+    run = shop.bulk(
+        "run", str(job), "--sandbox", "--yes", "--limit", "15", *quick, BULK_LEDGER_SECRET="a secret"
+    )
     assert run.returncode == 0, run.stderr
     told = shop.ask("status", f"{job.stem}.ledger", "--json").stdout
     assert '"balanced":true' in told.replace(" ", "")
