@@ -44,7 +44,7 @@ def people(
         ]
     )
     schema = listed.drop(FORM, LISTING, ADDRESS).schema
-    return contacts("crm", "who", Form(hashed, SECRET), listed, schema)
+    return contacts("crm", "who", Form(hashed, (SECRET,)), listed, schema)
 
 
 def rows(*values: str | None, **more: Sequence[Any]) -> pl.DataFrame:

@@ -179,7 +179,7 @@ def verify(batch: Batch, _terms: Terms) -> Conversation:
 def _read_back(view: View, names: tuple[Name, ...]) -> Verdict:
     if any(view.names_others(name, ()) for name in names):
         return STILL_PRESENT
-    return ABSENT if view.unread(names) is None else UNREAD
+    return ABSENT if names and view.unread(names) is None else UNREAD
 
 
 def _options(terms: Terms) -> EraseOptions:
