@@ -93,12 +93,13 @@ class Erasures(Workshop):
         (self.folder / "jobs").mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / "jobs" / "erase-returned.yaml", self.folder / "jobs")
         settings = [
-            f"{system}.{key}={value}"
+            f"destinations.{system}.{key}={value}"
             for system in SYSTEMS
             for key, value in self.place(system, rate=rate).items()
             if key != "system"
         ]
-        laid = (part for setting in settings for part in ("--set", f"destinations.{setting}"))
+        settings.append(f"source.path={self.folder / 'returned.csv'}")
+        laid = (part for setting in settings for part in ("--set", setting))
         return "run", "jobs/erase-returned.yaml", "--yes", *laid
 
     def told(self, *arguments: str) -> Counter[tuple[str, ...]]:
@@ -465,6 +466,29 @@ def test_whoever_returned_is_erased_also_by_a_run_that_was_killed_when_they_were
     assert told == {"succeeded"}
     assert erasures.ask("verify", str(ledger)).code == 4, "once they are gone, nothing names them any more"
     assert erasures.ask("verify", str(ledger), "--contacts", "pull").code == 0
+
+
+def test_a_request_that_names_nobody_somewhere_is_not_answered_and_stands_in_the_evidence(
+    erasures: Erasures, sandbox: Sandbox
+) -> None:
+    known, by_phone = person(1), person(2)
+    put_everywhere(sandbox, known, by_phone)
+    erasures.asking(known, {"id": "p-id-2"}, {"phone": "+390612345678"}, {"email": "no address"})
+    erasures.erasing("customerly", "kustomer")
+
+    assert erasures.erase().code == 3
+
+    requests = erasures.evidence()["statement"]["requests"]
+    told = [(one["reference"], [each["status"] for each in one["outcomes"]]) for one in requests]
+    assert told == [
+        ("T-1", ["succeeded", "succeeded"]),
+        ("T-2", ["succeeded", "succeeded"]),
+        ("T-3", ["rejected", "succeeded"]),
+        ("T-4", ["rejected", "rejected"]),
+    ]
+    assert [len(one["subjects"]) for one in requests] == [3, 1, 1, 0]
+    assert [one["reference"] for one in erasures.evidence()["statement"]["deadlines"]] == ["T-3", "T-4"]
+    assert erasures.audit("evidence.json")[0] == 0
 
 
 def test_older_ledgers_are_purged_of_people_and_still_tell_what_happened(erasures: Erasures) -> None:
