@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bulk.destinations.listing import Listing
+from bulk.destinations.operation import Naming
 from bulk.errors import SourceError
 from bulk.job import Job
 from bulk.job.document import Path
@@ -14,7 +15,7 @@ from bulk.job.resolved import Destination, Step
 from bulk.mapping import check_expression, check_form, column_names, dtype_of
 from bulk.mapping.names import unknown
 from bulk.mapping.spec import Column, Expression, leaves
-from bulk.plan.matching import ADDRESS, FORM, LISTING, Contacts, Form, contacts
+from bulk.plan.matching import ADDRESS, FORM, LISTING, NAMES, Contacts, Form, contacts
 from bulk.runner.listing import Pulled
 from bulk.runner.lists import refuse_malformed
 from bulk.source import Source, SourceOptions, open_source
@@ -26,11 +27,12 @@ _EMAIL = "email"
 
 @dataclass(frozen=True, slots=True)
 class ToList:
-    """What has to be listed of a destination, and the columns that are kept of it."""
+    """What has to be listed of a destination, the columns that are kept of it, and what names contacts."""
 
     place: Destination
     listings: tuple[Listing, ...]
     columns: frozenset[str]
+    namings: Mapping[str, Naming]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def to_list(job: Job, source: Source) -> tuple[tuple[ToList, ...], list[str]]:
             place,
             tuple(place.system.listings[kind] for kind in pull.at(name)),
             making.wanted(making.used_at(name)),
+            place.system.namings if match.identifiers else {},
         )
         for name, place in places
     ), making.problems
@@ -135,7 +138,8 @@ class _Making:
 
     def wanted(self, used: Collection[str]) -> frozenset[str]:
         """Return the columns of contacts that are kept for what is used of them."""
-        return frozenset({_EMAIL, *map(self._meant, used), *column_names(self._match.of)})
+        formed = () if self._match.identifiers else column_names(self._match.of)
+        return frozenset({_EMAIL, *map(self._meant, used), *formed})
 
     def _meant(self, name: str) -> str:
         """Return the column of contacts that steps call by a name."""
@@ -148,7 +152,8 @@ class _Making:
         table = _Table(destination, pulled.schema, pulled.frame)
         if not pulled.frame.height:
             schema = pl.Schema(dict.fromkeys(sorted(self.wanted(used)), pl.String()))
-            table = _Table(destination, schema, pl.Schema({LISTING: pl.UInt8(), **schema}).to_frame())
+            ours = {LISTING: pl.UInt8(), NAMES: pl.List(pl.String())}
+            table = _Table(destination, schema, pl.Schema({**ours, **schema}).to_frame())
         return self._ready(table, used)
 
     def of_file(self, destinations: Collection[str]) -> dict[str, Contacts]:
@@ -187,7 +192,7 @@ class _Making:
             if name in used and column in table.frame.columns
         ]
         listed = pl.DataFrame([self._formed(table), table.frame[LISTING], _addresses(table.frame), *columns])
-        form = Form(self._match.hash, (self._match.secret or "").encode())
+        form = Form(self._match.hash, self._match.secrets, usual=self._match.identifiers)
         return contacts(table.place, self._match.column, form, listed, schema)
 
     def _called(self, schema: pl.Schema) -> dict[str, str]:
@@ -209,6 +214,8 @@ class _Making:
 
     def _formed(self, table: _Table) -> pl.Series:
         """Return what is hashed or compared of each contact; null if that cannot be told."""
+        if self._match.identifiers:
+            return table.frame[NAMES].alias(FORM)
         nothing = pl.Series(FORM, [None], dtype=pl.String).new_from_index(0, table.frame.height)
         found = check_expression(self._match.of, table.schema)
         if isinstance(found, list):

@@ -61,8 +61,9 @@ def _asked(job: Job, wanted: Sequence[ToList], ledger: Ledger | None) -> Iterato
     for one in wanted:
         for surface in ("", *(name for listing in one.listings for name in listing.surfaces)):
             credentials(one.place, os.environ, surface)
-        name = one.place.name
-        yield Asked(ready[name], one.place.settings, one.listings, one.columns, quiet_for, rates.get(name))
+        name, settings = one.place.name, one.place.settings
+        kept = one.listings, one.columns, one.namings
+        yield Asked(ready[name], settings, *kept, quiet_for, rates.get(name))
 
 
 async def _list(asked: Sequence[Asked], note: Callable[..., None]) -> Mapping[str, Pulled]:

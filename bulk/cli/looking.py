@@ -20,8 +20,8 @@ from bulk.verify.people import Asked, hashed
 
 PULL = "pull"
 Record = Mapping[str, Any]
-Met = tuple[str, int, int, str, str]
-"""Somebody who was met: destination, pass, row, kind and keyed hash of what told it."""
+Met = tuple[str, int, int, str, str, str]
+"""Who was met: destination, pass, row, the request's reference, kind and keyed hash of what told it."""
 
 
 class Looking:
@@ -67,11 +67,12 @@ class Looking:
         """Return the rows whose people were met."""
         return [row for one, rows in self._pairs() if one is asked for row in rows]
 
-    def met(self) -> Iterator[tuple[int, int, str, str]]:
-        """Yield pass, row, kind and keyed hash of everybody who was met."""
+    def met(self, destination: str) -> Iterator[Met]:
+        """Yield everybody who was met at a destination."""
         for one, rows in self._pairs():
+            references = one.references
             for row, (kind, digest) in sorted(rows.items()):
-                yield one.number, row, kind, digest.hex()
+                yield destination, one.number, row, references.get(row, ""), kind, digest.hex()
 
     def _pairs(self) -> Iterator[tuple[Asked, dict[int, tuple[str, bytes]]]]:
         for (one, _), rows in zip(self._asked, self._present, strict=True):
@@ -98,12 +99,12 @@ def _plain(value: Any) -> Any:
 
 
 def write_met(output: Path, met: Sequence[Met]) -> None:
-    """Write who was met as csv: nothing but keyed hashes.
+    """Write who was met as csv: people are named by keyed hashes alone.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    columns = ("destination", "pass", "row", "kind", "hash")
+    columns = ("destination", "pass", "row", "reference", "kind", "hash")
     frame = pl.DataFrame(sorted(met), schema=dict.fromkeys(columns, pl.String), orient="row", strict=False)
     with private(output) as file:
         file.write(frame.write_csv().encode())

@@ -48,7 +48,7 @@ class Told:
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Nothing is sent, so nothing will have arrived."""
 
-    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
+    def write_asked(self, step: int, frame: pl.DataFrame, asked: Any) -> None:
         """Nobody is erased, so nobody need be remembered."""
 
     def boards(self, rows: int) -> list[Board]:

@@ -20,10 +20,11 @@ from bulk import __version__
 from bulk.cli.logs import logger
 from bulk.cli.looking import Looking, Met, write_met
 from bulk.cli.loop import runner
+from bulk.conversation import ROW
 from bulk.destinations.operation import Terms
 from bulk.errors import LedgerError, SourceError, UsageError
 from bulk.job import Job
-from bulk.job.load import load_spec
+from bulk.job.load import is_matched, load_spec
 from bulk.ledger import Ledger
 from bulk.ledger.record import PassRecord, reading
 from bulk.plan.subjects import naming
@@ -60,10 +61,12 @@ class Group:
 
     Attributes:
         job: The job, as far as people are read back by it.
+        matched: Whether its source named nobody: people were found among contacts.
         asked: Whom its steps were asked to erase, by pass and step.
     """
 
     job: Job
+    matched: bool
     asked: tuple[Asked, ...]
 
 
@@ -113,7 +116,7 @@ def _groups(ledger: Ledger) -> list[Group]:
     specs = {one.number: ledger.erasures.job(one.number) for one in passes}
     ordered = sorted(passes, key=lambda one: (specs[one.number], one.number))
     return [
-        Group(load_spec(spec, os.environ), tuple(_asked(same)))
+        Group(load_spec(spec, os.environ), is_matched(spec), tuple(_asked(same)))
         for spec, same in groupby(ordered, key=lambda one: specs[one.number])
     ]
 
@@ -186,7 +189,10 @@ class _Session:
         return await open_lane(setup, stack, stop=stop, world=world)
 
     def _match(self, group: Group) -> list[Matched]:
-        """Find the people of a job among the rows of its source."""
+        """Find the people of a job among the rows of its source, or in the ledger if that names nobody."""
+        if group.matched:
+            self._log.info("source_names_nobody", job=group.job.name, instead="--contacts pull")
+            return [Matched(one, *self._sealed(one)) for one in group.asked]
         job, path = group.job, self._wanted.source
         if path is not None:
             source = job.source.model_copy(update={"path": str(path.resolve())})
@@ -204,6 +210,12 @@ class _Session:
                 " or, once there is none, look for them among the contacts with --contacts pull"
             ) from None
         return matched
+
+    def _sealed(self, one: Asked) -> tuple[list[pl.DataFrame], dict[int, list[int]]]:
+        """Return the rows whose people the ledger still names, and which of them are one person: none."""
+        rows = list(self._ledger.erasures.found(one.number, one.step.index))
+        frames = [pl.DataFrame({ROW: pl.Series(rows, dtype=pl.UInt32)})] if rows else []
+        return frames, {row: [row] for row in rows}
 
     def _take(self, step: StepSetup, frame: pl.DataFrame, matched: Matched) -> None:
         erasing = step.operation.erasing
@@ -238,7 +250,7 @@ class _Session:
             present = looking.present(one)
             tally = reread.by_listing(present, ledger=self._ledger, complete=complete, now=time.time())
             self._note(lane.name, one.number, tally)
-        self._met += [(lane.name, *met) for met in looking.met()]
+        self._met += looking.met(lane.name)
         self._log.info("looked", destination=lane.name, contacts=looking.seen)
 
     def _note(self, destination: str, number: int, tally: Tally) -> None:

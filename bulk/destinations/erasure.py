@@ -114,7 +114,7 @@ def taken(response: Response | None, options: ErasureOptions, reason: str = "") 
     """Return the verdict of a removal that was accepted: whether it took effect is to be read back."""
     status, request_id = (response.status, response.request_id) if response else (None, "")
     if options.verify == "none":
-        message = "accepted; nobody was read back, since the step says verify: none"
+        message = "nobody was read back, since the step says verify: none"
         return Verdict(
             Status.UNKNOWN,
             "not_verifiable",

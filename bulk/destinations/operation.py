@@ -86,6 +86,10 @@ Look = Generator[Request | Wait | Sighting, Any, None]
 """Yields requests and waits, and a sighting of every record of a batch; changes nothing."""
 
 
+Naming = Callable[[Mapping[str, Any]], Iterable[Name]]
+"""Yields everything that names a listed contact."""
+
+
 @dataclass(frozen=True, slots=True)
 class Erasing:
     """What an operation that erases people has beside its conversation.
@@ -109,7 +113,7 @@ class Erasing:
     verify: Callable[[Batch, Terms], Conversation] | None
     patience: Callable[[Any], float]
     by_hand: str = ""
-    contacts: Mapping[str, Callable[[Mapping[str, Any]], Iterable[Name]]] = field(default_factory=dict)
+    contacts: Mapping[str, Naming] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

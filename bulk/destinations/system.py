@@ -6,7 +6,7 @@ from typing import Any
 
 from bulk.conversation import Meaning, Request, Response
 from bulk.destinations.listing import Listing
-from bulk.destinations.operation import Operation
+from bulk.destinations.operation import Naming, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +120,9 @@ class System:
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     listings: Mapping[str, Listing] = field(default_factory=dict)
     budget_period: float | None = None
+
+    @property
+    def namings(self) -> Mapping[str, Naming]:
+        """What yields everything that names a listed contact, by listing, as far as that is known."""
+        erasing = [one.erasing for one in self.operations.values() if one.erasing is not None]
+        return {listing: naming for one in erasing for listing, naming in one.contacts.items()}

@@ -49,6 +49,11 @@ def load_spec(spec: bytes, environ: Mapping[str, str]) -> Job:
     return _loaded(document, FilePath(given["folder"]), environ)
 
 
+def is_matched(spec: bytes) -> bool:
+    """Tell whether the people of a ledger's pass were found among contacts, and its source names nobody."""
+    return bool(orjson.loads(spec).get("matched"))
+
+
 def _loaded(document: Document, folder: FilePath, environ: Mapping[str, str]) -> Job:
     value, missing = fill(document.value, environ)
     problems = [document.problem(place, message) for place, message in missing]

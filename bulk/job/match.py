@@ -86,17 +86,35 @@ class Match(Part):
         default="lower(trim(email))",
         description="SQL over the contacts' columns: what is hashed, or compared.",
     )
+    identifiers: bool = Field(
+        default=False, description="Hash or compare everything that names a contact, as erasures do."
+    )
 
     @model_validator(mode="after")
     def _keyed(self) -> "Match":
         check_secret(self.hash, self.secret)
         return self
 
+    @model_validator(mode="after")
+    def _one_form(self) -> "Match":
+        if self.identifiers and "of" in self.model_fields_set:
+            raise ValueError("of and identifiers exclude each other")
+        if self.identifiers and self.contacts.pull is None:
+            raise ValueError("identifiers needs contacts: {pull: …}; of a file, say with of what is hashed")
+        return self
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys of the hash: one a line, while a secret is exchanged for another."""
+        lines = (line.strip() for line in (self.secret or "").splitlines())
+        return tuple(line.encode() for line in lines if line)
+
     def facts(self) -> dict[str, Any]:
         """Return what decides whom a row is about, as JSON values; no secret, and no path."""
         pull = self.contacts.pull
         pulled = None if pull is None else [pull.everywhere, dict(pull.by_destination)]
-        return {"pull": pulled, "column": self.column, "hash": self.hash, "of": self.of}
+        of = {"identifiers": True} if self.identifiers else {"of": self.of}
+        return {"pull": pulled, "column": self.column, "hash": self.hash, **of}
 
 
 def unlisted(system: System, kind: str) -> str | None:
@@ -105,6 +123,15 @@ def unlisted(system: System, kind: str) -> str | None:
         return None
     near = suggestion(kind, system.listings) or f"; it lists {', '.join(system.listings) or 'nothing'}"
     return f'{system.name} does not list "{kind}"{near}'
+
+
+def unnamed(system: System, kind: str) -> str | None:
+    """Say that it is not known what names the contacts of a listing; None if it is."""
+    if kind in system.namings or kind not in system.listings:
+        return None
+    known = ", ".join(system.namings)
+    instead = f"of {known}" if known else "of none of its listings; say with of what is hashed"
+    return f'{system.name}: it is not known what names "{kind}", only {instead}'
 
 
 def misnamed(pull: Listings, used: Mapping[str, System], known: Mapping[str, Any]) -> Iterator[str]:

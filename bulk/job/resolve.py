@@ -14,7 +14,7 @@ from bulk.destinations.system import System
 from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
-from bulk.job.match import misnamed
+from bulk.job.match import misnamed, unnamed
 from bulk.job.mistakes import own_mistakes
 from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
@@ -232,6 +232,10 @@ class Resolver:
         used = {name: place.system for name, place in known.items() if name in steps}
         for problem in misnamed(pull, used, file.destinations):
             self.complain(("match", "contacts", "pull"), problem)
+        if file.match and file.match.identifiers:
+            pairs = [(system, kind) for name, system in used.items() for kind in pull.at(name)]
+            for problem in filter(None, (unnamed(*pair) for pair in pairs)):
+                self.complain(("match", "identifiers"), problem)
 
     def _names_differ(self, steps: list[model.Step]) -> None:
         seen: set[str] = set()

@@ -157,7 +157,11 @@ class Job:
         destinations = {name: _uncredentialed(given) for name, given in value["destinations"].items()}
         kept = {name: value[name] for name in ("name", "source", "steps")}
         return orjson.dumps(
-            {"folder": str(self.folder.resolve()), "job": kept | {"destinations": destinations}}
+            {
+                "folder": str(self.folder.resolve()),
+                "job": kept | {"destinations": destinations},
+                "matched": self.match is not None,
+            }
         )
 
     @property

@@ -1,6 +1,6 @@
 """A compiled step: judges the rows of a chunk, and turns those that are to be sent into records."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -105,6 +105,21 @@ class StepMapping:
         named = pl.lit(None, pl.String) if key is None else key.read.convert(pl.col(_CLEANED_KEY))
         columns = [(one.values(values), one.column) for one in chosen]
         return values.select(ROW, named.alias(IDENTIFIER), *(each.alias(name) for each, name in columns))
+
+    def noted(self, frame: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
+        """Return ROW and those of some fields that are mapped, of any rows: null where a value is faulty."""
+        alone = replace(self, nodes=tuple(node for node in self.nodes if node.path[0] in names))
+        raws = {leaf.raw: self.raws[leaf.raw] for leaf in leaves(alone.nodes)}
+        values, failed = alone._values(frame, raws | self._raw_key())  # noqa: SLF001 - its own, with fewer fields
+        sound = {
+            node.path[0]: first_fault(values, list(field_faults((node,), self.operation, failed)))["reason"]
+            for node in alone.nodes
+        }
+        kept = (self._kept_value(values, node).alias(node.path[0]) for node in alone.nodes)
+        found = values.select(ROW, *kept)
+        return found.with_columns(
+            pl.when(reasons.is_null()).then(pl.col(name)).alias(name) for name, reasons in sound.items()
+        )
 
     def _records(self, values: pl.DataFrame, seed: str) -> pl.Series:
         """Return each record as it is sent: an object of all fields, or what the operation makes of them."""

@@ -7,10 +7,12 @@ import numpy.typing as npt
 import polars as pl
 
 from bulk.conversation import MATCH
-from bulk.plan.suppression import DIGITS, Hashes, hashed, is_hash, words
+from bulk.plan.suppression import DIGITS, Hashes, hashed, is_hash, usual, words
 
-FORM, LISTING, ADDRESS = "__form__", "__listing__", "__address__"
-"""Columns of contacts: what is hashed or compared; the number of their listing; their e-mail address."""
+FORM, LISTING, ADDRESS, NAMES = "__form__", "__listing__", "__address__", "__names__"
+"""Columns of contacts: what is hashed or compared, one text or several; the number of their listing; their
+e-mail address; everything that names them."""
+_PLACE = "__place__"
 _EMPTY, _NO_HASH, _NOT_FOUND, _SEVERAL = 1, 2, 3, 4
 _SEEDS = (0, 1)
 _AT_ONCE = 50_000
@@ -23,9 +25,9 @@ Index = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What texts are recognised by: two 64-bit words each, and which have any."""
+    """What texts are recognised by: two 64-bit words each, beside them the text's place."""
 
-    present: Mask
+    places: Index
     words: Hashes
 
 
@@ -35,40 +37,58 @@ class Form:
 
     Attributes:
         hash: ``none`` or the name of a hash.
-        secret: The key of ``hmac-sha256``.
+        secrets: The keys of ``hmac-sha256``: contacts are recognised by either.
+        usual: Whether what names people is compared as erasures and suppression lists do.
     """
 
     hash: str = "none"
-    secret: bytes = field(default=b"", repr=False)
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    usual: bool = False
 
     def of_contacts(self, texts: pl.Series) -> Marks:
-        """Mark contacts by what is hashed, or compared, of each; null and empty texts mark nobody."""
+        """Mark contacts by what is hashed, or compared, of each, or by each of several such texts.
+
+        Null and empty texts mark nobody.
+        """
+        named = texts.alias(FORM).to_frame().with_row_index(_PLACE)
+        if texts.dtype == pl.List:
+            named = named.explode(FORM)
+        if self.usual:
+            named = named.with_columns(usual(pl.col(FORM).str.strip_chars()))
+        named = named.filter(pl.col(FORM) != "")
+        owners = named[_PLACE].to_numpy().astype(np.int64)
         if self.hash == "none":
-            return self.of_rows(texts)
-        present = (texts != "").fill_null(value=False)
-        given = texts.filter(present)
-        parts = [
-            words(hashed(given[start : start + _AT_ONCE], self.hash, self.secret), len(_SEEDS))
-            for start in range(0, max(1, given.len()), _AT_ONCE)
-        ]
-        return Marks(present.to_numpy(), np.concatenate(parts))
+            marks = self.of_rows(named[FORM])
+            return Marks(owners[marks.places], marks.words)
+        keys = self.secrets or (b"",)
+        parts = [self._hashed(named[FORM], secret) for secret in keys]
+        return Marks(np.tile(owners, len(keys)), np.concatenate(parts))
+
+    def _hashed(self, texts: pl.Series, secret: bytes) -> Hashes:
+        starts = range(0, max(1, texts.len()), _AT_ONCE)
+        parts = (texts[start : start + _AT_ONCE] for start in starts)
+        return np.concatenate([words(hashed(part, self.hash, secret), len(_SEEDS)) for part in parts])
 
     def of_rows(self, texts: pl.Series) -> Marks:
         """Mark rows by what stands in the source, trimmed; what is no hash of the kind marks nobody."""
         if self.hash == "none":
-            found = _normalised(texts)
+            found = self._normalised(texts)
             present = found.is_not_null()
-            return Marks(present.to_numpy(), _words(found.filter(present)))
+            return Marks(_places_of(present), _words(found.filter(present)))
         present = is_hash(texts, self.hash).fill_null(value=False)
-        return Marks(present.to_numpy(), _from_hex(texts.filter(present)))
+        return Marks(_places_of(present), _from_hex(texts.filter(present)))
+
+    def _normalised(self, texts: pl.Series) -> pl.Series:
+        """Bring values to the form that keys, or identifiers, are compared in."""
+        value = pl.col(FORM)
+        lowered = pl.when(value.str.contains("@", literal=True)).then(value.str.to_lowercase())
+        form = usual(value) if self.usual else lowered.otherwise(value)
+        frame = texts.str.strip_chars().alias(FORM).to_frame()
+        return frame.select(pl.when(value != "").then(form)).to_series()
 
 
-def _normalised(texts: pl.Series) -> pl.Series:
-    """Bring values to the form that keys are compared in."""
-    value = pl.col(FORM)
-    lowered = pl.when(value.str.contains("@", literal=True)).then(value.str.to_lowercase()).otherwise(value)
-    frame = texts.str.strip_chars().alias(FORM).to_frame()
-    return frame.select(pl.when(value != "").then(lowered)).to_series()
+def _places_of(present: pl.Series) -> Index:
+    return np.flatnonzero(present.to_numpy())
 
 
 def _words(texts: pl.Series) -> Hashes:
@@ -123,10 +143,10 @@ class Contacts:
         texts = frame[self.column].cast(pl.String).str.strip_chars()
         marks = self.form.of_rows(texts)
         at = np.full(frame.height, -1, dtype=np.int64)
-        at[marks.present] = self._places(marks.words)
-        fault = np.where(at < 0, _NOT_FOUND, 0).astype(np.uint8)
+        at[marks.places] = self._places(marks.words)
+        fault = np.full(frame.height, _NO_HASH, dtype=np.uint8)
+        fault[marks.places] = _NOT_FOUND
         fault[at >= 0] = np.where(self.several[at[at >= 0]], _SEVERAL, 0)
-        fault[~marks.present] = _NO_HASH
         fault[(texts.fill_null("") == "").to_numpy()] = _EMPTY
         found = pl.Series(np.where(fault, 0, at)).set(pl.Series(fault > 0), None)
         of_contacts = self.frame.select(pl.all().gather(found)) if self.frame.width else self.frame
@@ -159,7 +179,7 @@ def contacts(place: str, column: str, form: Form, listed: pl.DataFrame, schema: 
     """
     marks = form.of_contacts(listed[FORM])
     order = np.argsort(marks.words[:, 0], kind="stable")
-    words, rows = marks.words[order], np.flatnonzero(marks.present)[order]
+    words, rows = marks.words[order], marks.places[order]
     is_first = np.append(True, words[1:, 0] != words[:-1, 0])[: len(words)]
     firsts, later = np.flatnonzero(is_first), np.flatnonzero(~is_first)
     group = np.cumsum(is_first)[later] - 1

@@ -68,8 +68,8 @@ class Sink(Protocol):
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Take the hashes of records that a step may send (ROW, IDENTITY, CONTENT)."""
 
-    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
-        """Take the source rows of requests for erasure; those that are held are not asked to be erased."""
+    def write_asked(self, step: int, frame: pl.DataFrame, asked: Mask) -> None:
+        """Take the source rows of requests for erasure, and which of their people are asked to be erased."""
 
 
 class Reading:
@@ -145,9 +145,16 @@ class Reading:
                 self._compare(index, step.changes, frame.filter(good))
                 self._forget(index, step.changes, own.filter(pl.col(REASON) == NOT_FOUND))
             if step.erases and frame.height and not left:
-                on_hold = held.get(step.heeds, np.zeros(frame.height, dtype=np.bool_))
-                self._sink.write_asked(index, frame.filter(good), on_hold[good.to_numpy()])
+                self._write_asked(index, frame, own[REASON], held.get(step.heeds))
         return keys
+
+    def _write_asked(self, index: int, frame: pl.DataFrame, reasons: pl.Series, held: Mask | None) -> None:
+        """Keep the requests of rows; those that are held, or rejected, ask for nobody to be erased."""
+        concerned = ~reasons.is_in(SKIPPED).fill_null(value=False)
+        asked = reasons.is_null().to_numpy()
+        if held is not None:
+            asked = asked & ~held
+        self._sink.write_asked(index, frame.filter(concerned), asked[concerned.to_numpy()])
 
     def _take_keys(self, judged: pl.DataFrame) -> None:
         self._sink.write_keys(judged.select(ROW, KEY))

@@ -13,7 +13,7 @@ KIND, HASH, FOUND = "kind", "hash", "found"
 REFERENCE, RECEIVED_AT, DUE_AT = "reference", "received_at", "due_at"
 COMPARABLE = frozenset({"email", "phone", "id"})
 """Kinds that mean the same in every system; identifiers of other kinds are one system's own."""
-_NOTED = {REFERENCE: pl.String, RECEIVED_AT: pl.Float64, DUE_AT: pl.Float64}
+NOTED = (REFERENCE, RECEIVED_AT, DUE_AT)
 
 
 def naming(secret: bytes) -> Recipe:
@@ -71,8 +71,8 @@ def _frame(rows: list[int], kind: str, digests: list[bytes], *, found: bool) -> 
 
 
 def requests(records: pl.DataFrame) -> pl.DataFrame:
-    """Return ROW, reference, received_at and due_at (unix seconds) of records of which any is noted."""
-    noted = records.select(ROW, *(_column(records, name) for name in _NOTED)).filter(
+    """Return ROW, reference, received_at and due_at (unix seconds) of rows of which any is noted."""
+    noted = records.select(ROW, *(_column(records, name) for name in NOTED)).filter(
         pl.any_horizontal(pl.col(REFERENCE, RECEIVED_AT, DUE_AT).is_not_null())
     )
     received = [_moment(text) for text in noted[RECEIVED_AT]]

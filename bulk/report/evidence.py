@@ -108,8 +108,10 @@ def _by_row(step: StepRecord, rows: int) -> _Step:
         holds[first - 1 : last] = index
         if verification == Verification.PENDING:
             accepted[first - 1 : last] = finished_at
-    asked = step.told.filter(pl.col(ROW).is_in(step.subjects[ROW].unique().implode()))
-    told = {row: (status, reason, said) for row, status, reason, said in asked.iter_rows()}
+    asked = pl.col(ROW).is_in(step.subjects[ROW].unique().implode())
+    rejected = pl.col("status") == Status.REJECTED.value
+    lines = step.told.filter(asked | rejected).iter_rows()
+    told = {row: (status, reason, said) for row, status, reason, said in lines}
     noted = {row: (reference, received, due) for row, reference, received, due in step.requests.iter_rows()}
     given, found = _hashes(step.subjects, found=False), _hashes(step.subjects, found=True)
     return _Step(step, holds, accepted, told, given, found, noted)
@@ -129,11 +131,12 @@ def _hashes(subjects: pl.DataFrame, *, found: bool) -> dict[int, list[Json]]:
 
 
 def _requests(one: PassRecord) -> Iterator[Json]:
-    """Yield every request of a pass: a row whose person any step was asked to erase."""
+    """Yield every request of a pass: a row whose person any step was asked to erase, or that was rejected."""
     steps = [_by_row(step, one.rows or 0) for step in one.steps]
-    for row in sorted({row for step in steps for row in step.given}):
-        asked = [step for step in steps if row in step.given]
-        subjects = {(each["kind"], each["hash"]): each for step in asked for each in step.given[row]}
+    for row in sorted({row for step in steps for row in (*step.given, *step.told)}):
+        asked = [step for step in steps if row in step.given or row in step.told]
+        given = (each for step in asked for each in step.given.get(row, ()))
+        subjects = {(each["kind"], each["hash"]): each for each in given}
         yield {
             "pass": one.number,
             "row": row,
@@ -157,13 +160,16 @@ def _outcome(step: _Step, row: int) -> Json:
         "destination": step.record.destination,
         "operation": step.record.operation,
         "found": step.found.get(row, []),
+        "verification": "",
+        "attempts": 0,
+        **dict.fromkeys(("first_sent_at", "accepted_at", "verified_at")),
     }
     if row in step.told:
         status, reason, _ = step.told[row]
-        return {**told, "status": status, "reason": reason, "verification": ""}
+        return {**told, "status": status, "reason": reason}
     index = int(step.holds[row - 1])
     if index == _NOTHING:
-        return {**told, "status": Status.PENDING.value, "reason": "", "verification": ""}
+        return {**told, "status": Status.PENDING.value, "reason": ""}
     held = step.record.outcomes.row(index, named=True)
     accepted_at = float(step.accepted_at[row - 1])
     seen = held["verification"] in {Verification.ABSENT, Verification.STILL_PRESENT}

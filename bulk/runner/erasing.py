@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bulk.conversation import Batch, Conversation, Found, Name, Verdict
+from bulk.destinations.erasure import given, together
 from bulk.destinations.operation import Erasing
 from bulk.ledger import Ledger, Person
 from bulk.ledger.board import AWAITING, Mask
@@ -45,7 +46,8 @@ class Erasure:
         """Keep durably who was found; return the verdicts on those who must not be removed."""
         held: dict[int, Verdict] = {}
         people: list[Person] = []
-        for position, names in found.names.items():
+        for position, beyond in found.names.items():
+            names = together(self._given(batch, position), beyond)
             verdict = await self._held(names)
             if verdict is not None:
                 held[position] = verdict
@@ -53,6 +55,12 @@ class Erasure:
                 people.append(self._person(int(batch.rows[position]), names))
         await self.committer.recognise(people)
         return held
+
+    def _given(self, batch: Batch, position: int) -> tuple[Name, ...]:
+        """Return what a record gives if only a contact gave it: once the contact is gone, nobody tells it."""
+        if self.step.mapping.contacts is None:
+            return ()
+        return given(batch, position, self.erasing.kinds)
 
     async def _held(self, names: Sequence[Name]) -> Verdict | None:
         """Tell whether somebody stands in a list of holds by what was only found."""

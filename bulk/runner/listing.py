@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from bulk.destinations.listing import Listing, Query
+from bulk.destinations.operation import Naming
 from bulk.errors import BulkError, StoppedError
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
@@ -31,6 +32,7 @@ class Asked:
         settings: Its system's own options.
         listings: What is listed, one after another.
         columns: What is kept of each record.
+        namings: By listing, what yields everything that names a record; empty if that is not asked for.
         quiet_for: Seconds since a former run's last request; None if there was none.
         found: Requests per second that a former run found it to allow, if one did.
     """
@@ -39,6 +41,7 @@ class Asked:
     settings: Any
     listings: tuple[Listing, ...]
     columns: frozenset[str]
+    namings: Mapping[str, Naming] = field(default_factory=dict)
     quiet_for: float | None = None
     found: float | None = None
 
@@ -49,7 +52,7 @@ class Pulled:
 
     Attributes:
         schema: All columns they have.
-        frame: What is kept of them, beside it LISTING.
+        frame: What is kept of them, beside it LISTING and, if asked for, NAMES.
         at: When the last request was sent, in unix seconds.
         found: Requests per second that the destination was found to allow; None if it never refused any.
     """
@@ -111,6 +114,7 @@ class Lister:
     async def _pages(self, lane: Lane, asked: Asked, number: int, kept: Kept) -> None:
         listing, loop = asked.listings[number], asyncio.get_running_loop()
         pull = Pull(lane, listing, Query(), asked.settings, None)
+        naming = asked.namings.get(listing.name)
 
         def say(event: str) -> None:
             counts = {"contacts": pull.records, "requests": lane.traffic.requests}
@@ -119,7 +123,7 @@ class Lister:
         say("listing")
         said = loop.time()
         while (page := await pull.next_page()) is not None:
-            kept.add(page, number)
+            kept.add(page, number, naming)
             if loop.time() - said >= EVERY:
                 said = loop.time()
                 say("listing")

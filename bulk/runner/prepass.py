@@ -16,7 +16,7 @@ from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
 from bulk.plan.reading import SKIPPED, Index, Mask, Reading, Sink, StepPlan
 from bulk.plan.removal import Leaving, Removal
-from bulk.plan.subjects import given_subjects, naming, requests
+from bulk.plan.subjects import NOTED, given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
 from bulk.plan.watching import Watch
 from bulk.runner.feed import check_unchanged
@@ -55,15 +55,15 @@ class LedgerSink:
         for scope in self._scopes[step]:
             self._ledger.deliveries.write(self._ledger.number, step, scope, frame)
 
-    def write_asked(self, step: int, frame: pl.DataFrame, held: Mask) -> None:
+    def write_asked(self, step: int, frame: pl.DataFrame, asked: Mask) -> None:
         """Keep whom a step was asked to erase, as keyed hashes, and what is noted of the requests."""
         one = self._steps[step]
         if one.operation.erasing is None or frame.is_empty():
             return
-        records = one.mapping.encode(frame)
-        asked = records.filter(pl.Series(~held))
-        people = given_subjects(asked, one.operation.erasing.kinds, self._naming)
-        self._ledger.erasures.write(self._ledger.number, step, people, requests(records))
+        records = one.mapping.encode(frame.filter(pl.Series(asked)))
+        people = given_subjects(records, one.operation.erasing.kinds, self._naming)
+        noted = requests(one.mapping.noted(frame, NOTED))
+        self._ledger.erasures.write(self._ledger.number, step, people, noted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from bulk.plan.matching import LISTING
+from bulk.destinations.operation import Naming
+from bulk.plan.matching import LISTING, NAMES
 
 _TYPES: dict[frozenset[type], type[pl.DataType]] = {
     frozenset({bool}): pl.Boolean,
@@ -64,10 +65,15 @@ class Kept:
         self._wanted = wanted
         self._rows: list[dict[str, Any]] = []
         self._listings: list[int] = []
+        self._names: list[list[str]] = []
+        self._named = False
         self._parts: list[pl.DataFrame] = []
 
-    def add(self, records: Sequence[Record], listing: int) -> None:
-        """Take records of a listing, which is told by its number."""
+    def add(self, records: Sequence[Record], listing: int, naming: Naming | None = None) -> None:
+        """Take records of a listing, which is told by its number, and what names them if that is wanted."""
+        if naming is not None:
+            self._named = True
+            self._names += [list(dict.fromkeys(name for _, name in naming(record))) for record in records]
         for record in records:
             flat = self.columns.flat(record)
             self._rows.append({name: value for name, value in flat if name in self._wanted})
@@ -81,14 +87,16 @@ class Kept:
         return pl.Schema({name: dtype for name, dtype in self.columns.schema.items() if name in self._wanted})
 
     def frame(self) -> pl.DataFrame:
-        """Return what was kept, a row for each record, beside it LISTING."""
+        """Return what was kept, a row for each record, beside it LISTING, and NAMES if they were wanted."""
         self._close_part()
         return pl.concat([self._whole(part) for part in self._parts])
 
     def _close_part(self) -> None:
         columns = [_series(name, [row.get(name) for row in self._rows]) for name in self.schema]
+        if self._named:
+            columns.insert(0, pl.Series(NAMES, self._names, dtype=pl.List(pl.String)))
         self._parts.append(pl.DataFrame([pl.Series(LISTING, self._listings, dtype=pl.UInt8), *columns]))
-        self._rows, self._listings = [], []
+        self._rows, self._listings, self._names = [], [], []
 
     def _whole(self, part: pl.DataFrame) -> pl.DataFrame:
         """Return a part with all columns, as they turned out to be."""
@@ -97,7 +105,7 @@ class Kept:
             (pl.col(name) if name in known else pl.lit(None)).cast(dtype).alias(name)
             for name, dtype in self.schema.items()
         ]
-        return part.select(LISTING, *columns)
+        return part.select(LISTING, *(NAMES for _ in known & {NAMES}), *columns)
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:

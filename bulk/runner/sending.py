@@ -198,7 +198,7 @@ class Sending:
             return held
         for place, (reason, why) in enumerate(zip(batch.column(WITHHELD), batch.column(WHY), strict=True)):
             row = int(batch.rows[place])
-            if reason is None or not wanted[place] or self._memories.of(row, row):
+            if reason is None or not wanted[place] or self._memories.of(row, row) or row in self._found:
                 continue
             held[place] = True
             self._settle(batch.rows[place : place + 1], withheld(reason, why))

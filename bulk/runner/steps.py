@@ -14,7 +14,7 @@ from bulk.ledger.board import AWAITING, CODE, Mask, code_set
 from bulk.plan.subjects import naming
 from bulk.runner.committer import Committer, Work
 from bulk.runner.erasing import Erasure
-from bulk.runner.feed import Extent, Left, Rows, feed
+from bulk.runner.feed import Encode, Extent, Left, Rows, feed
 from bulk.runner.lane import Lane
 from bulk.runner.memories import Memories
 from bulk.runner.people import People
@@ -136,7 +136,7 @@ class LaneSteps:
         """Read back whoever was accepted by a step that erases people, by this run or a former one."""
         erasure = self._erasure(step)
         if erasure is not None and erasure.is_due and not self.line.stop.requested:
-            chunks = feed(self.setup.source, step.encode, ~erasure.awaiting, erasure.packer())
+            chunks = feed(self.setup.source, self._encode(step), ~erasure.awaiting, erasure.packer())
             await erasure.verify([batch async for batch in self._fed(chunks)])
 
     @property
@@ -171,10 +171,12 @@ class LaneSteps:
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
         told = self.ledger.boards[step.index].told
-        encode = step.encode if self.judged else step.encode_again
-        chunks = feed(self._rows(step), encode, told, step.packer(), self._extent)
+        chunks = feed(self._rows(step), self._encode(step), told, step.packer(), self._extent)
         async for batch in self._fed(chunks):
             yield batch
+
+    def _encode(self, step: StepSetup) -> Encode:
+        return step.encode if self.judged else step.encode_again
 
     async def _fed(self, chunks: Iterator[list[Batch]]) -> AsyncIterator[Batch]:
         """Yield the batches of chunks, of which the next is read while the present one is used."""

@@ -7,7 +7,7 @@ import polars as pl
 
 from bulk.conversation import ROW, Name
 from bulk.ledger.record import StepRecord
-from bulk.plan.subjects import FOUND, HASH, KIND, found_subjects, given_subjects
+from bulk.plan.subjects import FOUND, HASH, KIND, REFERENCE, found_subjects, given_subjects
 from bulk.plan.suppression import Recipe
 
 Named = frozenset[tuple[str, bytes]]
@@ -41,6 +41,12 @@ class Asked:
     def rows(self) -> list[int]:
         """All rows."""
         return sorted(row for rows in self.by_given.values() for row in rows)
+
+    @property
+    def references(self) -> dict[int, str]:
+        """What the requests are called, by row, as far as they are."""
+        named = self.step.requests.filter(pl.col(REFERENCE).is_not_null())
+        return dict(named.select(ROW, REFERENCE).iter_rows())
 
     def rows_of(self, names: Iterable[tuple[str, bytes]]) -> dict[int, tuple[str, bytes]]:
         """Return the rows whose person has any of these identifiers, with the first that told it."""

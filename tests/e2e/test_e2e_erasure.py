@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from forked_bulk import Ended
-from workshop import Sandbox, Workshop, sandbox_with, until
+from workshop import REPOSITORY, Sandbox, Workshop, sandbox_with, until
 
 from bulk.sandbox import KustomerBehaviour, SandboxOptions
 
@@ -87,6 +87,20 @@ class Erasures(Workshop):
 
     def erase(self, *arguments: str) -> Ended:
         return self.ask("run", "contacts.yaml", "--yes", *arguments)
+
+    def returned_job(self, rate: str = "1000/s") -> tuple[str, ...]:
+        """Return what runs the shipped job that erases who returned, here."""
+        (self.folder / "jobs").mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / "jobs" / "erase-returned.yaml", self.folder / "jobs")
+        settings = [
+            f"destinations.{system}.{key}={value}"
+            for system in SYSTEMS
+            for key, value in self.place(system, rate=rate).items()
+            if key != "system"
+        ]
+        settings.append(f"source.path={self.folder / 'returned.csv'}")
+        laid = (part for setting in settings for part in ("--set", setting))
+        return "run", "jobs/erase-returned.yaml", "--yes", *laid
 
     def told(self, *arguments: str) -> Counter[tuple[str, ...]]:
         columns = ("step", "status", "reason", "verification")
@@ -384,7 +398,7 @@ def test_without_a_secret_nothing_is_erased(erasures: Erasures, sandbox: Sandbox
     assert len(sandbox.contacts()) == 1
 
 
-def test_after_a_restore_who_came_back_is_found_among_the_contacts_although_the_source_is_gone(
+def test_after_a_restore_who_came_back_is_found_and_erased_again_although_the_source_is_gone(
     erasures: Erasures, sandbox: Sandbox
 ) -> None:
     people = [person(n) for n in range(1, 7)]
@@ -394,30 +408,87 @@ def test_after_a_restore_who_came_back_is_found_among_the_contacts_although_the_
     assert erasures.erase().code == 0
     (erasures.folder / "contacts.csv").unlink()
     assert erasures.ask("verify", str(erasures.ledger)).code == 2
-    assert erasures.seen("--contacts", "pull") == (
-        0,
-        {"customerly": count(absent=6), "kustomer": count(absent=6)},
-    )
+    gone = {"customerly": count(absent=6), "kustomer": count(absent=6)}
+    assert erasures.seen("--contacts", "pull") == (0, gone)
 
-    renamed = {"email": "new@example.com", "user_id": people[1]["id"]}
-    sandbox.put("users", [{"email": people[0]["email"]}, renamed])
+    bystander = {"email": "new@example.com", "user_id": "new"}
+    renamed = {"email": "renamed@example.com", "user_id": people[1]["id"]}
+    sandbox.put("users", [{"email": people[0]["email"]}, renamed, bystander])
     sandbox.put("leads", [{"email": people[2]["email"]}])
-    sandbox.put_customers({"externalId": people[3]["id"]})
+    address = [{"email": "other@example.com"}, {"email": people[4]["email"]}]
+    sandbox.put_customers({"externalId": people[3]["id"]}, {"emails": address}, {"externalId": "new"})
 
     assert erasures.seen("--contacts", "pull", "-o", "returned.csv") == (
         3,
-        {"customerly": count(absent=3, still_present=3), "kustomer": count(absent=5, still_present=1)},
+        {"customerly": count(absent=3, still_present=3), "kustomer": count(absent=4, still_present=2)},
     )
     lines = (erasures.folder / "returned.csv").read_text().splitlines()
-    assert lines[0] == "destination,pass,row,kind,hash"
-    assert [line.split(",")[:4] for line in lines[1:]] == [
-        ["customerly", "1", "1", "email"],
-        ["customerly", "1", "2", "id"],
-        ["customerly", "1", "3", "email"],
-        ["kustomer", "1", "4", "id"],
+    assert lines[0] == "destination,pass,row,reference,kind,hash"
+    assert [line.split(",")[:5] for line in lines[1:]] == [
+        ["customerly", "1", "1", "T-1", "email"],
+        ["customerly", "1", "2", "T-2", "id"],
+        ["customerly", "1", "3", "T-3", "email"],
+        ["kustomer", "1", "4", "T-4", "id"],
+        ["kustomer", "1", "5", "T-5", "email"],
     ]
     assert {line["reason"] for line in erasures.export("--status", "failed")} == {"returned"}
+
+    done = erasures.ask(*erasures.returned_job())
+
+    assert done.code == 0, done.stderr
+    assert set(sandbox.contacts()) | set(sandbox.contacts("leads")) == {"new@example.com"}
+    assert len(sandbox.contents("kustomer", "customers")) == 1
+    assert erasures.seen("--contacts", "pull") == (0, gone)
     assert erasures.naming(*people) == []
+
+
+def test_whoever_returned_is_erased_also_by_a_run_that_was_killed_when_they_were_gone_already(
+    erasures: Erasures, sandbox: Sandbox
+) -> None:
+    people = [person(n) for n in range(1, 4)]
+    put_everywhere(sandbox, *people)
+    erasures.asking(*people)
+    erasures.erasing("customerly")
+    assert erasures.erase().code == 0
+    sandbox.put("users", [{"email": one["email"]} for one in people])
+    assert erasures.seen("--contacts", "pull", "-o", "returned.csv")[0] == 3
+
+    with erasures.running_command(*erasures.returned_job("10/s")) as run:
+        until(lambda: len(sandbox.contacts()) < 3, "somebody is deleted")
+        run.kill()
+    assert len(sandbox.contacts()) < 3
+    done = erasures.ask(*erasures.returned_job())
+
+    assert done.code == 0, done.stderr
+    assert sandbox.contacts() == {}
+    erasures.ledger = ledger = erasures.folder / "erase-returned.ledger"
+    told = {line["status"] for line in erasures.export() if line["step"] == "customerly"}
+    assert told == {"succeeded"}
+    assert erasures.ask("verify", str(ledger)).code == 4, "once they are gone, nothing names them any more"
+    assert erasures.ask("verify", str(ledger), "--contacts", "pull").code == 0
+
+
+def test_a_request_that_names_nobody_somewhere_is_not_answered_and_stands_in_the_evidence(
+    erasures: Erasures, sandbox: Sandbox
+) -> None:
+    known, by_phone = person(1), person(2)
+    put_everywhere(sandbox, known, by_phone)
+    erasures.asking(known, {"id": "p-id-2"}, {"phone": "+390612345678"}, {"email": "no address"})
+    erasures.erasing("customerly", "kustomer")
+
+    assert erasures.erase().code == 3
+
+    requests = erasures.evidence()["statement"]["requests"]
+    told = [(one["reference"], [each["status"] for each in one["outcomes"]]) for one in requests]
+    assert told == [
+        ("T-1", ["succeeded", "succeeded"]),
+        ("T-2", ["succeeded", "succeeded"]),
+        ("T-3", ["rejected", "succeeded"]),
+        ("T-4", ["rejected", "rejected"]),
+    ]
+    assert [len(one["subjects"]) for one in requests] == [3, 1, 1, 0]
+    assert [one["reference"] for one in erasures.evidence()["statement"]["deadlines"]] == ["T-3", "T-4"]
+    assert erasures.audit("evidence.json")[0] == 0
 
 
 def test_older_ledgers_are_purged_of_people_and_still_tell_what_happened(erasures: Erasures) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bulk.conversation import Act, Batch, Found, Name, Reply, Request, Settle, Verdict
+from bulk.conversation import Act, Batch, Found, Name, Reply, Request, Settle, Verdict, Wait
 from bulk.destinations.operation import Operation, Sighting, Terms
 
 Server = Callable[[Request], Reply]
@@ -16,6 +16,7 @@ class Erasing:
 
     Attributes:
         held: Rows whose people stand in a list of holds by what is found of them.
+        sleep: Lets time pass at the server.
         found: By row, the identifiers that were found.
         verdicts: By row, what it was settled as last.
         attempted: Whether anything that cannot be undone may have been sent.
@@ -26,6 +27,7 @@ class Erasing:
     terms: Terms
     server: Server
     held: frozenset[int] = frozenset()
+    sleep: Callable[[float], None] = lambda _seconds: None
     requests: list[Request] = field(default_factory=list)
     found: dict[int, tuple[Name, ...]] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
@@ -105,6 +107,8 @@ class Erasing:
             return self.server(act)
         if isinstance(act, Found):
             return frozenset(at for at, names in act.names.items() if self._keep(int(batch.rows[at]), names))
+        if isinstance(act, Wait):
+            return self.sleep(act.seconds)
         assert isinstance(act, Settle)
         for row, verdict in _settled(act, batch):
             assert row not in self.verdicts

@@ -336,7 +336,7 @@ def test_without_the_key_matches_all_takes_a_phone_too_and_block_false_deletes()
 def test_with_the_key_verify_none_looks_people_up_all_the_same() -> None:
     step = erased(Workspace([shown("0a", id="1", email="x@example.com")]), ANN, BOB, verify="none")
 
-    assert step.told == [CONFLICT, NOT_PRESENT]
+    assert step.told == [CONFLICT, NOT_VERIFIABLE]
     assert acted(step) == [("suppress", "id", "2"), ("suppress", "email", "bob@example.com")]
 
 

@@ -67,6 +67,9 @@ class World:
     def send(self, request: Request) -> Response:
         return send(self.apis[request.surface], request, self.headers[request.surface], self.now)
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
     @property
     def left(self) -> set[str]:
         return {person.names["id"] for person in self.workspace.live.people}
@@ -78,7 +81,7 @@ class World:
 
 def erasing(world: World, **options: Any) -> Erasing:
     operation = CUSTOMERIO.operations["erase_person"]
-    return Erasing(operation, Terms(SETTINGS, EraseOptions(**options)), world.send)
+    return Erasing(operation, Terms(SETTINGS, EraseOptions(**options)), world.send, sleep=world.sleep)
 
 
 def rows() -> Batch:
@@ -125,11 +128,33 @@ def test_people_are_shown_until_the_lag_is_over() -> None:
     world = World()
     step = erasing(world)
 
-    assert step.erase(rows())
+    assert step.erase(rows().part(0, 2))
     assert step.read_back(rows())[0] == STILL_PRESENT
     step.verdicts[1] = UNREAD
     world.now += 12
     assert step.read_back(rows())[0] == ABSENT
+
+
+@pytest.mark.parametrize("block", [True, False])
+def test_whoever_came_seconds_ago_and_is_not_shown_yet_is_erased_when_the_lag_is_over(*, block: bool) -> None:
+    world = World()
+    world.write("identify", {"id": "99", "email": "nobody@example.com"})
+    step = erasing(world, block=block)
+
+    assert step.erase(rows())
+    world.now += 60
+    assert step.read_back(rows())[3] == (NOT_PRESENT if block else ABSENT)
+    assert "99" not in world.left
+
+
+def test_whoever_came_seconds_ago_under_another_id_is_not_removed_by_the_address_alone() -> None:
+    world = World()
+    world.write("identify", {"id": "100", "email": "nobody@example.com"})
+    step = erasing(world, block=False)
+
+    assert step.erase(rows())
+    assert step.told[3] == CONFLICT
+    assert "100" in world.left
 
 
 def test_whoever_is_kept_although_it_was_accepted_is_still_present() -> None:

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 import orjson
+import polars as pl
 import pytest
 from conversing import LOST, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import Sample
 
-from bulk.conversation import Found, Reply, Request, Settle, Status
+from bulk.conversation import ROW, Found, Reply, Request, Settle, Status
 from bulk.destinations import SYSTEMS
 from bulk.destinations.erasure import REQUEST_NAMES, ErasureOptions
 from bulk.destinations.operation import Operation
 from bulk.destinations.system import System
+from bulk.plan.packing import Packer
 
 ERASING = [
     pytest.param(system, operation, id=system.name)
@@ -84,3 +86,18 @@ def test_nobody_is_removed_before_it_is_kept_who_was_found_and_nothing_noted_of_
             removed = {run.verdict for run in act.verdicts if run.verdict.status is Status.PENDING}
             assert all(verdict.verification == "pending" for verdict in removed)
     raise AssertionError("the erasure does not end")
+
+
+@pytest.mark.parametrize(("system", "operation"), ERASING)
+def test_somebody_who_is_read_back_by_nothing_is_not_absent(system: System, operation: Operation) -> None:
+    assert operation.erasing
+    assert operation.erasing.verify
+    sample = Sample(system, operation)
+    frame = pl.DataFrame({ROW: pl.Series([1], dtype=pl.UInt32)})
+    packer = Packer(10, keys_repeat=False)
+    (batch,) = [*packer.add(frame), *packer.end()]
+    conversation = operation.erasing.verify(batch, sample.terms)
+
+    act = conversation.send(None)
+    assert isinstance(act, Settle)
+    assert [run.verdict.verification for run in act.verdicts] == ["pending"]

@@ -164,3 +164,30 @@ def test_how_people_are_found_is_part_of_the_digest_secrets_and_paths_are_not(tm
     assert digest(keyed % ("a.csv", "one")) == digest(keyed % ("b.csv", "two"))
     texts = ["", MATCH, MATCH + "  hash: md5\n", MATCH + "  of: email\n", MATCH.replace("users", "leads")]
     assert len({digest(text) for text in texts}) == len(texts)
+
+
+def test_people_may_be_found_by_everything_that_names_a_contact(tmp_path: Path) -> None:
+    by_all = "  identifiers: true\n  hash: hmac-sha256\n  secret: |\n    new\n    old\n"
+    found = load(tmp_path, GOOD + MATCH + by_all).match
+    assert found is not None
+    assert (found.identifiers, found.secrets) == (True, (b"new", b"old"))
+    assert "of" not in found.facts()
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("{column: who, contacts: {pull: users}, identifiers: true, of: email}", "exclude each other"),
+        (
+            "{column: who, contacts: {path: c.csv}, identifiers: true}",
+            "identifiers needs contacts: {pull: …}; of a file, say with of what is hashed",
+        ),
+        (
+            "{column: who, contacts: {pull: tags}, identifiers: true}",
+            'customerly: it is not known what names "tags", only of users, leads',
+        ),
+    ],
+)
+def test_where_it_is_not_known_what_names_contacts_that_is_told(tmp_path: Path, how: str, says: str) -> None:
+    (told,) = mistakes(tmp_path, f"{GOOD}match: {how}\n")
+    assert says in told

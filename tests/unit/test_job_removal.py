@@ -181,6 +181,12 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, said: str) -
     assert mistakes(tmp_path, text) == [f"job.yaml:6: sync.removed: {said}"]
 
 
+def test_whose_people_are_found_among_contacts_removes_nobody_who_left(tmp_path: Path) -> None:
+    match = "  mode: changes\nmatch: {contacts: {path: c.csv}, column: email, hash: md5}"
+    (told,) = mistakes(tmp_path, job(USERS, removed="delete_user", rest=match))
+    assert told.startswith("job.yaml:6: sync.removed: needs rows that name people themselves")
+
+
 def test_all_that_a_job_lacks_is_told_at_once(tmp_path: Path) -> None:
     assert mistakes(tmp_path, job(USERS, removed="delete_usr", rest="ledger: {keys: hashed}")) == [
         f"job.yaml:6: sync.removed: {said}"

@@ -571,3 +571,20 @@ def test_records_are_what_mapping_row_by_row_gives(
     decoded = [orjson.loads(text) for text in encoded[RECORD]]
     assert decoded == expected
     assert [list(record) for record in decoded] == [list(record) for record in expected]
+
+
+def test_what_is_noted_of_rows_is_known_also_of_those_that_are_rejected_and_null_where_it_is_faulty() -> None:
+    frame = source(
+        who=["a@example.com", "no address", None], name=["ok", "too long", "ok"], at=["1", "2", "x"]
+    )
+    fields: Fields = {
+        "email": Column("who"),
+        "name": Column("name"),
+        "timestamp": Column("at", Shaping("int")),
+    }
+    noted = step(fields, frame).noted(frame, ("name", "timestamp", "score"))
+    assert noted.to_dict(as_series=False) == {
+        ROW: [1, 2, 3],
+        "name": ["ok", None, "ok"],
+        "timestamp": [1, 2, None],
+    }

@@ -44,7 +44,7 @@ def people(
         ]
     )
     schema = listed.drop(FORM, LISTING, ADDRESS).schema
-    return contacts("crm", "who", Form(hashed, SECRET), listed, schema)
+    return contacts("crm", "who", Form(hashed, (SECRET,)), listed, schema)
 
 
 def rows(*values: str | None, **more: Sequence[Any]) -> pl.DataFrame:
@@ -202,3 +202,44 @@ def test_what_is_told_names_columns_and_places_only() -> None:
         ("not_found", 'no contact of crm has this "who"'),
         ("ambiguous", 'several contacts of crm have this "who"'),
     )
+
+
+def named(names: Sequence[Sequence[str]], form: Form) -> Contacts:
+    """Contacts, each by several texts."""
+    listed = pl.DataFrame(
+        [
+            pl.Series(FORM, names, dtype=pl.List(pl.String)),
+            pl.Series(LISTING, [0] * len(names), dtype=pl.UInt8),
+            pl.Series(ADDRESS, [None] * len(names), dtype=pl.String),
+            pl.Series("number", range(len(names)), dtype=pl.Int64),
+        ]
+    )
+    return contacts("crm", "who", form, listed, pl.Schema({"number": pl.Int64()}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_contact_of_several_names_is_found_by_each_and_by_no_other(name: str) -> None:
+    people = [["A@example.com", "u1", "+39 06-1234567"], [], ["b@example.com", "b@example.com", "u2"]]
+    known = named(people, Form(name, (SECRET,), usual=True))
+    asked = ("a@example.com", "u1", "+39061234567", "b@example.com", "u2", "A@example.com", "c")
+    joined = known.joined(rows(*(digest(one, name) for one in asked)))
+    assert joined["number"].to_list() == [0, 0, 0, 2, 2, None, None]
+    assert joined[MATCH].to_list() == [0] * 5 + [NOT_FOUND] * 2
+
+
+def test_names_in_plain_are_compared_in_the_usual_form_on_both_sides() -> None:
+    known = named([["A@example.com", "+39 06-1234567"]], Form(usual=True))
+    assert found(known, "a@Example.com", "+39 06 1234567", "x") == [0, 0, NOT_FOUND]
+
+
+def test_a_name_that_two_contacts_have_is_ambiguous() -> None:
+    known = named([["a@example.com", "u1"], ["a@example.com", "u2"]], Form("md5", usual=True))
+    asked = [digest(one, "md5") for one in ("a@example.com", "u1", "u2")]
+    assert found(known, *asked) == [SEVERAL, 0, 0]
+
+
+def test_while_a_secret_is_exchanged_a_contact_is_found_by_hashes_of_either() -> None:
+    known = named([["a@example.com"], ["b@example.com"]], Form("hmac-sha256", (b"new", SECRET)))
+    new = hmac.digest(b"new", b"b@example.com", "sha256").hex()
+    other = hmac.digest(b"other", b"b@example.com", "sha256").hex()
+    assert found(known, new, digest("a@example.com", "hmac-sha256"), other) == [0, 0, NOT_FOUND]

@@ -64,8 +64,8 @@ class Kept:
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         self.contents.setdefault(step, []).extend(frame[ROW].to_list())
 
-    def write_asked(self, step: int, frame: pl.DataFrame, held: Any) -> None:
-        self.asked.setdefault(step, []).extend(frame.filter(~pl.Series(held))[ROW].to_list())
+    def write_asked(self, step: int, frame: pl.DataFrame, asked: Any) -> None:
+        self.asked.setdefault(step, []).extend(frame.filter(pl.Series(asked))[ROW].to_list())
 
 
 def step(

@@ -52,8 +52,8 @@ class Kept:
         rows = frame.select(ROW, IDENTITY, CONTENT).iter_rows()
         self.contents.setdefault(step, {}).update({row: (one, other) for row, one, other in rows})
 
-    def write_asked(self, step: int, frame: pl.DataFrame, held: object) -> None:
-        raise AssertionError("nobody is erased here", step, frame, held)
+    def write_asked(self, step: int, frame: pl.DataFrame, asked: object) -> None:
+        raise AssertionError("nobody is erased here", step, frame, asked)
 
 
 def hashes(keys: Sequence[str]) -> Hashes:

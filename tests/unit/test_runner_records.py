@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk.plan.matching import LISTING
+from bulk.plan.matching import LISTING, NAMES
 from bulk.runner import records
 from bulk.runner.records import Columns, Kept
 
@@ -83,3 +83,14 @@ def test_what_is_kept_is_what_a_pulled_file_holds(given_records: list[dict[str, 
         read = pl.read_ndjson(written, schema=columns.schema)
         plain = [name for name, dtype in columns.schema.items() if dtype != pl.String]
         assert frame.select(plain).equals(read.select(plain))
+
+
+def test_what_names_records_is_kept_beside_them_each_name_once() -> None:
+    taking = Kept(frozenset("a"))
+    taking.add(
+        [{"a": 1, "n": ["x", "y"]}, {"a": 2}], 0, lambda one: (("n", name) for name in one.get("n", ()))
+    )
+    taking.add([{"a": 3, "n": ["z", "z"]}], 1, lambda one: (("n", name) for name in one["n"]))
+    frame = taking.frame()
+    assert frame[NAMES].to_list() == [["x", "y"], [], ["z"]]
+    assert frame.columns == [LISTING, NAMES, "a"]

@@ -1,12 +1,12 @@
 """Erase people: look them up, suppress or delete them by all their identifiers, read them back."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from bulk.conversation import Batch, Conversation, Found, Name, Request, Response, Settle, Verdict
+from bulk.conversation import Act, Batch, Conversation, Found, Name, Request, Response, Settle, Verdict, Wait
 from bulk.destinations.customerio import shown
 from bulk.destinations.customerio.batches import BATCHING, alone
 from bulk.destinations.customerio.find import KINDS, View, find, see_further
@@ -47,6 +47,9 @@ _UNSEEN = (
     "removed, be it different people."
 )
 
+Unseen = dict[int, Response | None]
+"""By position, people who are not shown, and what was answered if their identifiers were blocked."""
+
 
 @dataclass(frozen=True, slots=True)
 class EraseOptions(ErasureOptions):
@@ -76,26 +79,41 @@ class Removal:
 
 
 def erase(batch: Batch, terms: Terms) -> Conversation:
-    """Remove the people of a batch: all of whom it is certain who is meant."""
-    options = _options(terms)
-    view, found = yield from find(batch, options)
+    """Remove the people of a batch: all of whom it is certain who is meant.
+
+    Who is not shown may only not be shown yet: they are looked up once more when the lag is over.
+    """
+    options, lag = _options(terms), terms.settings.patience
+    unseen = yield from _removed(batch, range(len(batch)), options)
+    if unseen and lag and options.verify != "none":
+        yield Wait(lag)
+        later = yield from _removed(batch, unseen, options, again=True)
+        unseen = {position: unseen[position] for position in later}
+    if unseen:
+        yield _settled({at: _nobody(batch, at, options, reply) for at, reply in unseen.items()})
+
+
+def _removed(
+    batch: Batch, positions: Collection[int], options: EraseOptions, *, again: bool = False
+) -> Generator[Act, Any, Unseen]:
+    """Remove and settle whoever is shown; return the others, whose identifiers are blocked the first time."""
+    view, found = yield from find(batch, positions, options)
     findings = yield from see_further(view, found)
-    told: dict[int, Verdict] = {}
-    due: dict[int, Removal] = {}
-    for position, finding in enumerate(findings):
-        removal = _removal(batch, position, view, finding, options)
-        if finding.doubt is not None:
-            told[position] = finding.doubt
-        elif removal.names:
-            due[position] = removal
-        else:
-            told[position] = nobody(batch, position, options)
+    told = {position: one.doubt for position, one in findings.items() if one.doubt is not None}
+    removals = {
+        position: _removal(batch, position, view, finding, options)
+        for position, finding in findings.items()
+        if finding.doubt is None
+    }
     if told:
         yield _settled(told)
+    due = {at: one for at, one in removals.items() if one.names and (one.somebody or not again)}
+    unseen: Unseen = {at: None for at, one in removals.items() if at not in due}
     if due:
         held: Collection[int] = yield Found({position: removal.found for position, removal in due.items()})
         left = {position: removal for position, removal in due.items() if position not in held}
-        yield from _remove(batch, left, options)
+        unseen |= yield from _remove(left, options)
+    return unseen
 
 
 def _removal(batch: Batch, position: int, view: View, finding: Finding, options: EraseOptions) -> Removal:
@@ -111,21 +129,31 @@ def _removal(batch: Batch, position: int, view: View, finding: Finding, options:
     return Removal(tuple(chosen if somebody or options.block else ()), beyond(names, asked), somebody)
 
 
-def _remove(batch: Batch, due: Mapping[int, Removal], options: EraseOptions) -> Conversation:
-    """Send the removals, and settle each record by what became of its person."""
+def _remove(due: Mapping[int, Removal], options: EraseOptions) -> Generator[Act, Any, Unseen]:
+    """Send the removals, and settle who was shown or refused; return who was not shown, with the answer."""
     if not due:
-        return
+        return {}
     action = "suppress" if options.block else "delete"
     replies = yield from send(action, {position: removal.names for position, removal in due.items()})
     told: dict[int, Verdict] = {}
+    unseen: Unseen = {}
     for position, reply in replies.items():
         if isinstance(reply, Verdict):
             told[position] = reply
         elif due[position].somebody:
             told[position] = taken(reply, options)
         else:
-            told[position] = nobody(batch, position, options, reply)
-    yield _settled(told)
+            unseen[position] = reply
+    if told:
+        yield _settled(told)
+    return unseen
+
+
+def _nobody(batch: Batch, position: int, options: EraseOptions, reply: Response | None) -> Verdict:
+    """Return the verdict on somebody who is not shown; unless the lag was waited for, it is open."""
+    if options.verify == "none":
+        return taken(reply, options)
+    return nobody(batch, position, options, reply)
 
 
 def _settled(told: Mapping[int, Verdict]) -> Settle:
@@ -134,8 +162,9 @@ def _settled(told: Mapping[int, Verdict]) -> Settle:
 
 def look(batch: Batch, terms: Terms) -> Look:
     """Tell whom it would find."""
-    _view, findings = yield from find(batch, replace(_options(terms), verify=Verify()))
-    for position, finding in enumerate(findings):
+    everybody = range(len(batch))
+    _view, findings = yield from find(batch, everybody, replace(_options(terms), verify=Verify()))
+    for position, finding in findings.items():
         yield sighting(position, finding)
 
 
@@ -150,7 +179,7 @@ def verify(batch: Batch, _terms: Terms) -> Conversation:
 def _read_back(view: View, names: tuple[Name, ...]) -> Verdict:
     if any(view.names_others(name, ()) for name in names):
         return STILL_PRESENT
-    return ABSENT if view.unread(names) is None else UNREAD
+    return ABSENT if names and view.unread(names) is None else UNREAD
 
 
 def _options(terms: Terms) -> EraseOptions:

@@ -1,7 +1,7 @@
 """Whom a workspace shows under the identifiers of a batch, and whom of them each record means."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ KINDS = Kinds("cio_id", frozenset({"phone"}))
 _OPTIONAL = ("email", "phone")
 """Kinds by which not every workspace knows people."""
 _PHONE = re.compile(FIELDS["phone"].pattern or "")
+Findings = dict[int, Finding]
+"""Whom records mean, by their position in the batch."""
 _NOT_BY_EMAIL = Verdict(
     Status.FAILED,
     "read_refused",
@@ -73,23 +75,25 @@ def _person(one: Mapping[str, Any]) -> Person:
     return Person(next((value for _, value in reversed(names)), ""), names)
 
 
-def find(batch: Batch, options: ErasureOptions) -> Generator[Request, Any, tuple[View, list[Finding]]]:
-    """Look up the people of a batch by everything given or found before; return whom each record means."""
+def find(
+    batch: Batch, positions: Collection[int], options: ErasureOptions
+) -> Generator[Request, Any, tuple[View, Findings]]:
+    """Look up people of a batch by everything given or found before; return whom each record means."""
     view = View()
-    asked = [given(batch, position, PERSON) for position in range(len(batch))]
-    earlier = [batch.found_at(position) for position in range(len(batch))]
-    yield from view.see(together(*asked, *earlier))
-    return view, [_finding(view, *names, options) for names in zip(asked, earlier, strict=True)]
+    asked = {position: given(batch, position, PERSON) for position in positions}
+    earlier = {position: batch.found_at(position) for position in positions}
+    yield from view.see(together(*asked.values(), *earlier.values()))
+    return view, {at: _finding(view, asked[at], earlier[at], options) for at in positions}
 
 
-def see_further(view: View, findings: Sequence[Finding]) -> Generator[Request, Any, list[Finding]]:
+def see_further(view: View, findings: Findings) -> Generator[Request, Any, Findings]:
     """Read what else the people found are called: it may name others too, or nobody in this workspace."""
-    further = [tuple(_further(finding)) for finding in findings]
-    yield from view.see(together(*further))
-    return [
-        replace(finding, doubt=finding.doubt or view.unread(names))
-        for finding, names in zip(findings, further, strict=True)
-    ]
+    further = {position: tuple(_further(finding)) for position, finding in findings.items()}
+    yield from view.see(together(*further.values()))
+    return {
+        position: replace(finding, doubt=finding.doubt or view.unread(further[position]))
+        for position, finding in findings.items()
+    }
 
 
 def _further(finding: Finding) -> Iterator[Name]:

@@ -128,11 +128,9 @@ def verify(batch: Batch, _terms: Terms) -> Conversation:
 def _read_back(asked: tuple[Name, ...], earlier: Sequence[Name]) -> Generator[Request, Any, Verdict]:
     names = together(asked, earlier)
     known = {value for kind, value in earlier if kind == OWN}
-    unread = False
-    for path, name in (
-        *((USERS, name) for name in named(names)),
-        *((LEADS, name) for name in addresses(names)),
-    ):
+    reads = [(USERS, name) for name in named(names)] + [(LEADS, name) for name in addresses(names)]
+    unread = not reads
+    for path, name in reads:
         answer = yield from read(path, name)
         if isinstance(answer, Verdict):
             unread = True

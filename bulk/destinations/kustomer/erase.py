@@ -106,7 +106,7 @@ def verify(batch: Batch, terms: Terms) -> Conversation:
 def _read_back(names: Sequence[Name], settings: KustomerSettings) -> Generator[Act, Any, Verdict]:
     """Say whether somebody is still shown; others who only share an address with them do not count."""
     ids = {value.casefold() for kind, value in names if kind == "id"}
-    verdict = ABSENT
+    verdict = ABSENT if names else UNREAD
     for kind, value in names:
         found = yield from everybody((kind, value), settings)
         if isinstance(found, Verdict):
