@@ -109,7 +109,9 @@ def test_the_everyday_tasks_run_as_written(tmp_path: Path, sandbox: Sandbox) -> 
         )
         ended.append((command, done.returncode, done.stderr if done.returncode else ""))
     # Fed back as it was exported, the file still holds the rows that were rejected; so do some requests.
-    with_rejected = [command for command in EVERYDAY if re.search(r"mended\.ledger|run jobs/erasure", command)]
+    with_rejected = [
+        command for command in EVERYDAY if re.search(r"mended\.ledger|run jobs/erasure", command)
+    ]
     expected = [(command, 3 if command in with_rejected else 0) for command in EVERYDAY]
     assert expected == [(command, code) for command, code, _ in ended], ended
 
