@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bulk import __version__
 from bulk.cli.asking import Asker
 from bulk.cli.contacts import listed_contacts
-from bulk.cli.logs import logger
+from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
@@ -74,8 +74,9 @@ def execute(asked: Asked) -> int:
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
         _check_age(job, source, asked)
-        former = _held(path, stack) if path.exists() else None
         log = logger(json=asked.json_log, job=job.name)
+        warn_of_network(log, path)
+        former = _held(path, stack) if path.exists() else None
         setup = _set_up(job, source, asked, former, log.info)
         # a new one only now: a run that cannot begin leaves none behind
         ledger = former or _held(path, stack)

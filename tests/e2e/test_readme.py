@@ -176,7 +176,7 @@ def test_the_statuses_and_export_columns_it_lists_are_those_there_are() -> None:
 
 
 def test_every_path_it_names_exists() -> None:
-    named = documented(r"`((?:bulk|tests|jobs|benchmarks|\.ci)/[^`\s]*)`") | documented(
+    named = documented(r"`((?:bulk|tests|jobs|deploy|benchmarks|\.ci)/[^`\s]*)`") | documented(
         r"\]\(([a-z][^):]*)\)"
     )
     assert named
