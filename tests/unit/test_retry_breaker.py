@@ -83,11 +83,11 @@ def test_only_150_requests_go_out_before_one_was_answered_well(earlier: int) -> 
 
 def test_a_request_that_was_not_sent_after_all_does_not_count() -> None:
     breaker = a_breaker()
-    dropped = [breaker.may_send(0.0) for _ in range(100)]
-    for permit in dropped:
+    permits = [breaker.may_send(0.0) for _ in range(100)]
+    for permit in permits[:50]:
         assert permit
         breaker.dropped(permit)
-    assert permits_without_an_answer(breaker) == 150
+    assert permits_without_an_answer(breaker) == 100
 
 
 def test_a_request_that_was_not_sent_and_no_longer_counts_makes_no_room_for_more() -> None:
@@ -118,15 +118,15 @@ def test_a_well_probe_closes_it() -> None:
 
 @pytest.mark.parametrize("opened", [0.0, 5000.0])
 def test_probes_come_soon_at_first_and_then_evenly_to_the_very_end(opened: float) -> None:
-    breaker = a_breaker(RetryPolicy(max_elapsed=3500.0))
+    breaker = a_breaker(RetryPolicy(max_elapsed=4821.25))
     answer(breaker, ill=True, times=20, now=opened)
     times, now = [], opened
-    while breaker.state is BreakerState.OPEN:
+    while breaker.state is BreakerState.OPEN and len(times) < 100:
         now = next_probe(breaker, now)
         times.append(now - opened)
         answer(breaker, ill=True, now=now)
     eager = [0.375, 1.125, 2.625, 5.625, 11.625, 23.625, 47.625, 92.625, 137.625]
-    assert times == [*eager, *(137.625 + 100 * probe for probe in range(1, 34)), 3500]
+    assert times == [*eager, *(137.625 + 137.75 * probe for probe in range(1, 35)), 4821.25]
 
 
 def test_a_late_ill_answer_is_not_taken_for_the_probe() -> None:
