@@ -1,7 +1,7 @@
 """When a destination is so ill that it must be left alone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.retry import Breaker, BreakerState, Permit, RetryPolicy
@@ -167,6 +167,7 @@ def test_broken_it_lets_nothing_through_ever_again() -> None:
 
 
 @pytest.mark.parametrize("max_elapsed", [0.0, 1.0, 60.0, 900.0, 86_400.0])
+@settings(deadline=None)
 @given(in_flight=st.integers(1, 1000))
 def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
     max_elapsed: float, in_flight: int
