@@ -120,7 +120,7 @@ def test_a_well_probe_closes_it() -> None:
 def test_probes_come_soon_at_first_and_then_evenly_to_the_very_end(opened: float) -> None:
     breaker = a_breaker(RetryPolicy(max_elapsed=4821.25))
     answer(breaker, ill=True, times=20, now=opened)
-    times, now = [], opened
+    times, now = list[float](), opened
     while breaker.state is BreakerState.OPEN and len(times) < 100:
         now = next_probe(breaker, now)
         times.append(now - opened)
