@@ -6,7 +6,7 @@ import pytest
 
 from bulk.pacing import Rate
 from bulk.pacing.budget import Budget, has_budget, read_budget
-from bulk.pacing.governor import _likely_below
+from bulk.pacing.governor import Governor, _likely_below
 from bulk.pacing.shared import Advice, Shared
 from bulk.pacing.window import Window, allowance
 
@@ -165,6 +165,7 @@ def test_what_a_budget_asks_for(budget: Budget, reserve: float, declared: bool, 
     ("resets", "spaced", "evens"),
     [
         ([60.0] * 5, 10.0, [None, None, None, Rate(100, 60.0), Rate(100, 60.0)]),
+        ([60.0] * 5, 2.0, [None, None, None, Rate(100, 60.0), Rate(100, 60.0)]),
         ([60.0] * 5, 1.0, [None] * 5),
         ([60.0, 50.0, 40.0, 30.0, 20.0], 10.0, [None] * 5),
         ([60.0, 60.0, 60.0, 30.0, 60.0], 10.0, [None] * 5),
@@ -189,3 +190,38 @@ def test_the_limit_below_a_rate_that_is_refused_is_one_that_people_set(
     refused_at: float, ceiling: float
 ) -> None:
     assert _likely_below(refused_at) == pytest.approx(ceiling)
+
+
+@pytest.mark.parametrize(("refused", "rate"), [(False, 20.0), (True, 10.0)])
+def test_a_rate_that_was_used_up_is_raised_unless_anything_was_refused(refused: bool, rate: float) -> None:  # noqa: FBT001 - a column of the table
+    governor = Governor(0.0, start=10.0)
+    for number in range(10):
+        governor.sent(number / 10)
+    if refused:
+        governor.refused(-0.5, 0.9)  # sent before anything else was: no reason to fall
+    governor.sent(1.0)
+
+    assert governor.rate == rate
+
+
+@pytest.mark.parametrize(
+    ("proved", "start", "rate"),
+    [(0.0, 0.0, 50 + 50 / 3), (90.0, 90.0, 90 + 10 / 3), (99.0, 98.0, 98 + 2 / 3)],
+)
+def test_a_limit_that_was_found_roughly_is_approached_from_what_went_well(
+    proved: float, start: float, rate: float
+) -> None:
+    governor = Governor(0.0)
+    governor._proved = proved
+    governor._approach(100.0)
+
+    assert governor._proved == start
+    assert governor.rate == pytest.approx(rate)
+
+
+def test_a_limit_that_is_well_known_is_touched_in_small_steps() -> None:
+    governor = Governor(0.0)
+    governor._settle_at(100.0)
+
+    assert governor.rate == 98
+    assert governor._raised() == pytest.approx(98.1)
