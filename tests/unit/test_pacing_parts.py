@@ -225,3 +225,13 @@ def test_a_limit_that_is_well_known_is_touched_in_small_steps() -> None:
 
     assert governor.rate == 98
     assert governor._raised() == pytest.approx(98.1)
+
+
+@pytest.mark.parametrize(("rate", "ceiling"), [(125.0, 100.0), (126.0, 126.0)])
+def test_a_limit_that_turns_out_to_be_much_higher_is_what_went_well(rate: float, ceiling: float) -> None:
+    governor = Governor(0.0)
+    governor._settle_at(100.0)
+    governor.rate = rate
+    governor._raised()
+
+    assert governor.ceiling == ceiling
