@@ -455,6 +455,40 @@ def test_somebody_else_who_has_taken_over_an_identifier_that_was_only_found_is_l
     assert step.read_back(rows({"email": "ann@example.com"})) == [STILL_PRESENT]
 
 
+def test_what_was_found_and_names_somebody_else_by_now_is_not_suppressed() -> None:
+    other = shown("0b", id="2", email="old@example.com")
+    step = erasing(Workspace([shown("0a", **ANN), other]))
+    step.found = {1: (("email", "old@example.com"), ("cio_id", "0a"))}
+
+    assert step.erase(rows(ANN))
+    assert acted(step) == [("suppress", "id", "1"), ("suppress", "email", "ann@example.com")]
+
+
+def test_whoever_is_not_shown_is_waited_for_only_where_people_are_read_back() -> None:
+    waited: list[float] = []
+    steps: list[dict[str, Any]] = [{}, {"verify": "none"}]
+    for options in steps:
+        step = erasing(Workspace(), **options)
+        step.sleep = waited.append
+        assert step.erase(rows(ANN))
+
+    assert waited == [SETTINGS.patience]
+
+
+def test_how_a_block_was_answered_is_told_also_of_those_who_are_not_shown() -> None:
+    assert erased(Workspace(), ANN, verify="none").verdicts[1].http_status == 200
+
+
+@pytest.mark.parametrize("phone", [{"attributes": {"phone": PHONE}}, {"attributes.phone": PHONE}])
+def test_people_as_listed_are_called_by_all_they_have(phone: Mapping[str, Any]) -> None:
+    assert OPERATION.erasing
+    listed = {"cio_id": "0a", "id": "1", "email": "ann@example.com", **phone}
+
+    names = set(OPERATION.erasing.contacts["people"](listed))
+
+    assert names == {("cio_id", "0a"), ("id", "1"), ("email", "ann@example.com"), ("phone", PHONE)}
+
+
 def test_whoever_came_back_under_an_identifier_that_was_found_is_removed() -> None:
     step = erasing(Workspace([shown("0f", id="1")]), block=False)
     step.found = {1: (("id", "1"), ("cio_id", "0a"))}
