@@ -2,6 +2,7 @@
 
 import io
 import re
+import select
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from types import SimpleNamespace, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from bulk import __version__
@@ -73,6 +76,10 @@ class _ResetError(Exception):
     """The connection was lost; aiohttp answers its own errors of this kind by sending again."""
 
 
+class _StaleError(Exception):
+    """A kept connection can carry no request any more; nothing was sent."""
+
+
 class _TooLargeError(Exception):
     """The answer is larger than ``LARGEST_ANSWER``."""
 
@@ -98,6 +105,7 @@ class Transport:
             ),
             proxy=_proxy(endpoint.base_url),
             middlewares=(_once,),
+            request_class=_on_sound_connections(),
             trace_configs=[_tracing()],
         )
 
@@ -130,7 +138,11 @@ class Transport:
         _refuse_control_characters(request.headers)
         call = _Call(on_sent, bool(request.body))
         try:
-            return await self._exchange(request, call)
+            while True:
+                try:
+                    return await self._exchange(request, call)
+                except _StaleError:  # each closes one kept connection; the last is followed by a new one
+                    continue
         except (aiohttp.ClientError, OSError, _ResetError, _TooLargeError, UnicodeError) as error:
             return self._failure(error, call)
 
@@ -193,6 +205,35 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise _ResetError from error
+
+
+def _on_sound_connections() -> type[aiohttp.ClientRequest]:
+    """Return a class of requests that are not sent on a kept connection of which the server has let go.
+
+    What arrives there while nothing is asked is its end, or an answer to nobody: the next request would
+    take that for its own, and each after it the answer of the one before.
+    """
+    used: WeakSet[object] = WeakSet()
+
+    class Careful(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            if conn.protocol in used and _is_stale(conn):
+                raise _StaleError
+            if conn.protocol is not None:
+                used.add(conn.protocol)
+            return await super().send(conn)
+
+    return Careful
+
+
+def _is_stale(connection: Connection) -> bool:
+    """Tell whether anything arrived since the last answer, also if the loop has not seen it yet."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return True
+    arrived = select.poll()
+    arrived.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(arrived.poll(0))
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import socket
 import tracemalloc
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from wire_server import Exchange, Server, say_ok, serving
@@ -143,6 +145,35 @@ async def test_a_request_on_a_kept_connection_that_is_reset_goes_out_once(method
     assert lost(reply).processed
     assert lost(reply).reason == "connection"
     assert len(server.seen) == 2
+
+
+async def speak(exchange: Exchange) -> None:
+    await exchange.reply(body=b'{"to":"nobody"}')
+
+
+async def close(exchange: Exchange) -> None:
+    exchange.writer.close()
+    await exchange.writer.wait_closed()
+
+
+@pytest.mark.parametrize("looks", [0, 20], ids=["not seen yet", "seen by the loop"])
+@pytest.mark.parametrize("do", [speak, close])
+async def test_a_kept_connection_on_which_the_server_did_anything_is_not_used_again(
+    do: Callable[[Exchange], Awaitable[None]], looks: int
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=exchange.body)
+
+    sent: list[int] = []
+    async with serving(answer) as server, Transport(Endpoint(server.url)) as transport:
+        for number in range(3):
+            reply = await transport.send(Request("POST", PATH, b"%d" % number), partial(sent.append, number))
+            assert isinstance(reply, Response)
+            assert reply.json == number
+            await do(server.seen[-1])
+            for _ in range(looks):
+                await asyncio.sleep(0)
+    assert (sent, len(server.seen), server.connections) == ([0, 1, 2], 3, 3)
 
 
 async def test_a_refused_connection_means_that_nothing_was_processed() -> None:
