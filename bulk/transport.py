@@ -34,6 +34,18 @@ _PATH = re.compile(r"/[!-\"$-~]*")
 _METHOD = re.compile(r"[A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = {"Content-Type": "application/json"}
+_NO_CONNECTION = (
+    ((aiohttp.ClientConnectorDNSError,), "the host name cannot be resolved"),
+    (
+        (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.ServerFingerprintMismatch),
+        "no secure connection: the TLS handshake failed",
+    ),
+    ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), "the proxy refused the connection"),
+    ((TimeoutError,), "connecting took too long"),
+    ((ConnectionRefusedError,), "the connection was refused: nothing listens there"),
+    ((ConnectionResetError,), "the connection was closed at once, before anything was sent"),
+)
+"""Why nothing was sent, by what was raised; the first that fits is told."""
 _NOT_OURS = ("Content-Type",)
 """Headers that are not made up where the request does not give them."""
 
@@ -186,15 +198,12 @@ def _explain(error: Exception, call: _Call) -> tuple[str, str]:
 
 def _why_no_connection(error: Exception) -> str:
     """Return a sentence about a request of which nothing was sent."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name cannot be resolved"
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.ServerFingerprintMismatch):
-        return "no secure connection: the certificate or the TLS handshake was refused"
-    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-        return "the proxy refused the connection"
-    if isinstance(error, TimeoutError):
-        return "connecting took too long"
-    return "no connection"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "it cannot be verified"
+        return f"the server's certificate is not trusted: {why}"
+    causes = (error, getattr(error, "os_error", None))
+    said = (sentence for kinds, sentence in _NO_CONNECTION if any(isinstance(one, kinds) for one in causes))
+    return next(said, "the host cannot be reached")
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -183,12 +183,14 @@ async def test_a_refused_connection_means_that_nothing_was_processed() -> None:
         async with Transport(Endpoint(f"http://127.0.0.1:{unused.getsockname()[1]}")) as transport:
             reply = lost(await transport.send(Request("GET", PATH), lambda: calls.append(None)))
     assert (reply.reason, reply.processed, calls) == ("connection", False, [])
+    assert "refused" in reply.message
 
 
 async def test_an_unknown_host_means_that_nothing_was_processed() -> None:
     async with Transport(Endpoint("http://nowhere.invalid")) as transport:
         reply = lost(await transport.send(Request("GET", PATH)))
     assert (reply.reason, reply.processed) == ("connection", False)
+    assert reply.message == "the host name cannot be resolved"
 
 
 async def test_a_failed_handshake_means_that_nothing_was_processed() -> None:

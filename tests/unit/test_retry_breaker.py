@@ -62,6 +62,16 @@ def test_ninety_ill_of_the_last_hundred_open_it() -> None:
     assert states == [BreakerState.CLOSED] * 8 + [BreakerState.OPEN]
 
 
+def test_a_few_ill_answers_in_a_row_are_suspicious_until_one_is_well() -> None:
+    breaker = a_breaker()
+    suspicious = []
+    for ill in (True, True, True, False, True):
+        answer(breaker, ill=ill)
+        suspicious.append(breaker.suspicious)
+    assert suspicious == [False, False, True, False, False]
+    assert an_open_breaker().suspicious
+
+
 def test_open_it_lets_one_probe_through_at_a_time() -> None:
     breaker = an_open_breaker()
     assert breaker.may_send(0.0) is None
