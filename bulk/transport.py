@@ -27,6 +27,7 @@ LARGEST_ANSWER = 10_000_000
 _LARGEST_PLAIN_BODY = 2**20
 """Beyond this aiohttp wants a body in pieces, lest the loop stall."""
 _CONNECT_TIMEOUT = 10.0
+_SWITCHED = 101
 _KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
 request that meets a closing connection may or may not have been processed."""
@@ -118,6 +119,7 @@ class Transport:
             proxy=_proxy(endpoint.base_url),
             middlewares=(_once,),
             request_class=_on_sound_connections(),
+            response_class=_Answer,
             trace_configs=[_tracing()],
         )
 
@@ -214,6 +216,17 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise _ResetError from error
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer; after 101, which nobody asked for, its connection speaks another protocol and is closed."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status == _SWITCHED and protocol is not None:
+            protocol.close()
+        return self
 
 
 def _on_sound_connections() -> type[aiohttp.ClientRequest]:

@@ -279,6 +279,20 @@ async def test_the_connection_of_a_broken_answer_is_not_used_again() -> None:
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("headers", ["", "Upgrade: x\r\n", "Upgrade: x\r\nConnection: Upgrade\r\n"])
+async def test_a_connection_that_the_server_switched_over_is_not_used_again(headers: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if len(server.seen) > 1:
+            await exchange.reply()
+            return
+        await exchange.write(f"HTTP/1.1 101 Switching Protocols\r\n{headers}\r\n".encode())
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server, Transport(Endpoint(server.url, timeout=5.0)) as transport:
+        replies = [await transport.send(Request("POST", PATH, b"{}")) for _ in range(2)]
+    assert [reply.status for reply in replies if isinstance(reply, Response)] == [101, 200]
+
+
 async def test_the_largest_answer_is_still_an_answer() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.reply(body=bytes(LARGEST_ANSWER))
