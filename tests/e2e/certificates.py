@@ -41,8 +41,8 @@ class Signed:
         return context
 
 
-def authority() -> Signed:
-    return _sign("an authority made for a test", None, HERE, is_authority=True)
+def authority(name: str = "an authority made for a test") -> Signed:
+    return _sign(name, None, HERE, is_authority=True)
 
 
 def signed_by(issuer: Signed | None, name: x509.GeneralName = HERE, *, ended: bool = False) -> Signed:
