@@ -2,6 +2,7 @@
 
 import io
 import re
+import select
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from types import SimpleNamespace, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from bulk import __version__
@@ -24,6 +27,7 @@ LARGEST_ANSWER = 10_000_000
 _LARGEST_PLAIN_BODY = 2**20
 """Beyond this aiohttp wants a body in pieces, lest the loop stall."""
 _CONNECT_TIMEOUT = 10.0
+_SWITCHED = 101
 _KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
 request that meets a closing connection may or may not have been processed."""
@@ -31,6 +35,18 @@ _PATH = re.compile(r"/[!-\"$-~]*")
 _METHOD = re.compile(r"[A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = {"Content-Type": "application/json"}
+_NO_CONNECTION = (
+    ((aiohttp.ClientConnectorDNSError,), "the host name cannot be resolved"),
+    (
+        (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.ServerFingerprintMismatch),
+        "no secure connection: the TLS handshake failed",
+    ),
+    ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), "the proxy refused the connection"),
+    ((TimeoutError,), "connecting took too long"),
+    ((ConnectionRefusedError,), "the connection was refused: nothing listens there"),
+    ((ConnectionResetError,), "the connection was closed at once, before anything was sent"),
+)
+"""Why nothing was sent, by what was raised; the first that fits is told."""
 _NOT_OURS = ("Content-Type",)
 """Headers that are not made up where the request does not give them."""
 
@@ -73,6 +89,10 @@ class _ResetError(Exception):
     """The connection was lost; aiohttp answers its own errors of this kind by sending again."""
 
 
+class _StaleError(Exception):
+    """A kept connection can carry no request any more; nothing was sent."""
+
+
 class _TooLargeError(Exception):
     """The answer is larger than ``LARGEST_ANSWER``."""
 
@@ -98,6 +118,8 @@ class Transport:
             ),
             proxy=_proxy(endpoint.base_url),
             middlewares=(_once,),
+            request_class=_on_sound_connections(),
+            response_class=_Answer,
             trace_configs=[_tracing()],
         )
 
@@ -130,7 +152,11 @@ class Transport:
         _refuse_control_characters(request.headers)
         call = _Call(on_sent, bool(request.body))
         try:
-            return await self._exchange(request, call)
+            while True:
+                try:
+                    return await self._exchange(request, call)
+                except _StaleError:  # each closes one kept connection; the last is followed by a new one
+                    continue
         except (aiohttp.ClientError, OSError, _ResetError, _TooLargeError, UnicodeError) as error:
             return self._failure(error, call)
 
@@ -174,15 +200,12 @@ def _explain(error: Exception, call: _Call) -> tuple[str, str]:
 
 def _why_no_connection(error: Exception) -> str:
     """Return a sentence about a request of which nothing was sent."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name cannot be resolved"
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.ServerFingerprintMismatch):
-        return "no secure connection: the certificate or the TLS handshake was refused"
-    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-        return "the proxy refused the connection"
-    if isinstance(error, TimeoutError):
-        return "connecting took too long"
-    return "no connection"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "it cannot be verified"
+        return f"the server's certificate is not trusted: {why}"
+    causes = (error, getattr(error, "os_error", None))
+    said = (sentence for kinds, sentence in _NO_CONNECTION if any(isinstance(one, kinds) for one in causes))
+    return next(said, "the host cannot be reached")
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -193,6 +216,46 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise _ResetError from error
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer; after 101, which nobody asked for, its connection speaks another protocol and is closed."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status == _SWITCHED and protocol is not None:
+            protocol.close()
+        return self
+
+
+def _on_sound_connections() -> type[aiohttp.ClientRequest]:
+    """Return a class of requests that are not sent on a kept connection of which the server has let go.
+
+    What arrives there while nothing is asked is its end, or an answer to nobody: the next request would
+    take that for its own, and each after it the answer of the one before.
+    """
+    used: WeakSet[object] = WeakSet()
+
+    class Careful(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            if conn.protocol in used and _is_stale(conn):
+                raise _StaleError
+            if conn.protocol is not None:
+                used.add(conn.protocol)
+            return await super().send(conn)
+
+    return Careful
+
+
+def _is_stale(connection: Connection) -> bool:
+    """Tell whether anything arrived since the last answer, also if the loop has not seen it yet."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return True
+    arrived = select.poll()
+    arrived.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(arrived.poll(0))
 
 
 def _tracing() -> aiohttp.TraceConfig:
