@@ -5,14 +5,16 @@ import re
 import select
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from yarl import URL
 
@@ -72,10 +74,9 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _Call:
-    """One exchange as the session's tracing sees it."""
+    """What is known of one exchange; ``sent`` tells whether any byte may have gone out."""
 
     on_sent: OnSent | None
-    has_body: bool
     sent: bool = False
 
     def went_out(self) -> None:
@@ -83,6 +84,10 @@ class _Call:
             self.sent = True
             if self.on_sent is not None:
                 self.on_sent()
+
+
+_UNDER_WAY: ContextVar[_Call] = ContextVar("under_way")
+"""The exchange of this task, and of those that the session starts for it."""
 
 
 class _ResetError(Exception):
@@ -117,10 +122,9 @@ class Transport:
                 total=endpoint.timeout, sock_connect=min(_CONNECT_TIMEOUT, endpoint.timeout)
             ),
             proxy=_proxy(endpoint.base_url),
-            middlewares=(_once,),
+            skip_auto_headers=_NOT_OURS,
             request_class=_on_sound_connections(),
             response_class=_Answer,
-            trace_configs=[_tracing()],
         )
 
     async def __aenter__(self) -> Self:
@@ -150,7 +154,8 @@ class Transport:
         if not _PATH.fullmatch(request.path):
             raise ValueError("a path begins with / and holds printable ASCII other than spaces and #")
         _refuse_control_characters(request.headers)
-        call = _Call(on_sent, bool(request.body))
+        call = _Call(on_sent)
+        _UNDER_WAY.set(call)
         try:
             while True:
                 try:
@@ -167,8 +172,6 @@ class Transport:
             data=_payload(request.body),
             headers=_headers(request),
             allow_redirects=False,
-            trace_request_ctx=call,
-            skip_auto_headers=_NOT_OURS,
         ) as answer:
             try:
                 body = await _body(answer)
@@ -208,29 +211,25 @@ def _why_no_connection(error: Exception) -> str:
     return next(said, "the host cannot be reached")
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep the session from sending idempotent methods again by itself when a kept connection was reset."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        raise _ResetError from error
-
-
 class _Answer(aiohttp.ClientResponse):
-    """An answer; after 101, which nobody asked for, its connection speaks another protocol and is closed."""
+    """An answer that is waited for once: the session would send idempotent methods again by itself.
+
+    After 101, which nobody asked for, its connection speaks another protocol and is closed.
+    """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        await super().start(connection)
+        try:
+            await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            raise _ResetError from error
         if self.status == _SWITCHED and protocol is not None:
             protocol.close()
         return self
 
 
 def _on_sound_connections() -> type[aiohttp.ClientRequest]:
-    """Return a class of requests that are not sent on a kept connection of which the server has let go.
+    """Return a class of requests that say when they go out, and never do on a connection that was let go.
 
     What arrives there while nothing is asked is its end, or an answer to nobody: the next request would
     take that for its own, and each after it the answer of the one before.
@@ -243,7 +242,16 @@ def _on_sound_connections() -> type[aiohttp.ClientRequest]:
                 raise _StaleError
             if conn.protocol is not None:
                 used.add(conn.protocol)
-            return await super().send(conn)
+            answer = await super().send(conn)
+            if not self.body:
+                _UNDER_WAY.get().went_out()
+            return answer
+
+        async def write_bytes(
+            self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+        ) -> None:
+            _UNDER_WAY.get().went_out()
+            await super().write_bytes(writer, conn, content_length)
 
     return Careful
 
@@ -256,31 +264,6 @@ def _is_stale(connection: Connection) -> bool:
     arrived = select.poll()
     arrived.register(transport.get_extra_info("socket"), select.POLLIN)
     return bool(arrived.poll(0))
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    """Tell each call when its bytes go out: with the first piece of the body if there is one."""
-
-    async def headers(
-        _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        _sent: aiohttp.TraceRequestHeadersSentParams,
-    ) -> None:
-        call: _Call = context.trace_request_ctx
-        if not call.has_body:
-            call.went_out()
-
-    async def chunk(
-        _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        _sent: aiohttp.TraceRequestChunkSentParams,
-    ) -> None:
-        context.trace_request_ctx.went_out()
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_headers_sent.append(headers)
-    tracing.on_request_chunk_sent.append(chunk)
-    return tracing
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
