@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -234,14 +234,16 @@ def _on_sound_connections() -> type[aiohttp.ClientRequest]:
     What arrives there while nothing is asked is its end, or an answer to nobody: the next request would
     take that for its own, and each after it the answer of the one before.
     """
-    used: WeakSet[object] = WeakSet()
+    used: WeakKeyDictionary[object, Callable[[int], object]] = WeakKeyDictionary()
 
     class Careful(aiohttp.ClientRequest):
         async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-            if conn.protocol in used and _is_stale(conn):
+            protocol = conn.protocol
+            arrived = used.get(protocol) if protocol is not None else None
+            if arrived is not None and (arrived(0) or protocol is None or protocol.should_close):
                 raise _StaleError
-            if conn.protocol is not None:
-                used.add(conn.protocol)
+            if arrived is None and protocol is not None:
+                used[protocol] = _arrivals(conn)
             answer = await super().send(conn)
             if not self.body:
                 _UNDER_WAY.get().went_out()
@@ -256,14 +258,12 @@ def _on_sound_connections() -> type[aiohttp.ClientRequest]:
     return Careful
 
 
-def _is_stale(connection: Connection) -> bool:
-    """Tell whether anything arrived since the last answer, also if the loop has not seen it yet."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close:
-        return True
+def _arrivals(connection: Connection) -> Callable[[int], object]:
+    """Return what tells whether anything arrived, also if the loop has not seen it yet."""
     arrived = select.poll()
-    arrived.register(transport.get_extra_info("socket"), select.POLLIN)
-    return bool(arrived.poll(0))
+    if connection.transport is not None:
+        arrived.register(connection.transport.get_extra_info("socket"), select.POLLIN)
+    return arrived.poll
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -283,11 +283,11 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     """Read the body in pieces as they are decoded, so that a small answer cannot unfold into a huge one."""
     pieces: list[bytes] = []
     size = 0
-    async for piece in answer.content.iter_any():
-        size += len(piece)
+    while not answer.content.at_eof():
+        pieces.append(await answer.content.readany())
+        size += len(pieces[-1])
         if size > LARGEST_ANSWER:
             raise _TooLargeError
-        pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
