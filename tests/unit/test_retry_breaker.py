@@ -1,5 +1,7 @@
 """When a destination is so ill that it must be left alone."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +101,16 @@ def test_a_request_that_was_not_sent_and_no_longer_counts_makes_no_room_for_more
     assert permits_without_an_answer(breaker) == 150
 
 
+def test_a_few_ill_answers_in_a_row_are_suspicious_until_one_is_well() -> None:
+    breaker = a_breaker()
+    suspicious = []
+    for ill in (True, True, True, False, True):
+        answer(breaker, ill=ill)
+        suspicious.append(breaker.suspicious)
+    assert suspicious == [False, False, True, False, False]
+    assert an_open_breaker().suspicious
+
+
 def test_open_it_lets_one_probe_through_at_a_time() -> None:
     breaker = an_open_breaker()
     assert breaker.may_send(0.0) is None
@@ -182,6 +194,30 @@ def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
         now += delay or 0.0
     assert sent <= 200
     assert now >= max_elapsed
+
+
+@given(
+    history=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10))),
+    in_flight=st.integers(1, 100),
+    seed=st.integers(0, 9),
+)
+def test_whatever_was_answered_before_a_death_costs_at_most_200_requests(
+    history: list[tuple[int, int]], in_flight: int, seed: int
+) -> None:
+    breaker, now, sent, draw = a_breaker(), 0.0, 0, random.Random(seed).random
+    shares = [ill / 10 for times, ill in history for _ in range(times)]
+    answers = iter([draw() < share for share in shares])
+    while breaker.state is not BreakerState.BROKEN:
+        permits = [permit for _ in range(in_flight) if (permit := breaker.may_send(now))]
+        for permit in permits:
+            sent += 1
+            if next(answers, True):
+                breaker.ill(permit, now)
+            else:
+                breaker.well(permit)
+                sent = 0
+        now += breaker.next_try(now) or 0.0
+    assert sent <= 200
 
 
 def test_a_healthy_destination_is_never_held_up() -> None:
