@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.retry import Breaker, BreakerState, Permit, RetryPolicy
@@ -157,6 +157,7 @@ def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
     assert now >= max_elapsed
 
 
+@settings(deadline=None)
 @given(
     history=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10))),
     in_flight=st.integers(1, 100),
