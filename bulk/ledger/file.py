@@ -120,10 +120,11 @@ def _refuse_if_taken_away(connection: Writing, path: Path) -> None:
 
 def _put_back(connection: Writing, path: Path) -> Path:
     """Copy what a ledger that was taken away holds to where it stood, or beside what stands there now."""
-    kept = path.with_name(f"{path.name}.rescued") if path.exists() else path
+    stood = path.resolve()
+    kept = stood.with_name(f"{stood.name}.rescued") if stood.exists() else path
     try:
         # An empty file makes SQLite drop the WAL of the former one, if that was left.
-        os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(kept.resolve(), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with closing(sqlite3.connect(kept)) as copy:
             connection.backup(copy)
     except (OSError, sqlite3.Error) as error:

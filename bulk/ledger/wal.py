@@ -33,13 +33,18 @@ Sum = tuple[int, int]
 
 
 def wal_of(ledger: Path) -> Path:
-    """Return where SQLite keeps the WAL of a ledger."""
-    return ledger.with_name(f"{ledger.name}-wal")
+    """Return where SQLite keeps the WAL of a ledger: beside the file itself, not beside a link to it."""
+    return _beside(ledger, "-wal")
 
 
 def index_of(ledger: Path) -> Path:
     """Return where SQLite keeps the index of a WAL."""
-    return ledger.with_name(f"{ledger.name}-shm")
+    return _beside(ledger, "-shm")
+
+
+def _beside(ledger: Path, ending: str) -> Path:
+    file = ledger.resolve()
+    return file.with_name(f"{file.name}{ending}")
 
 
 def lost_frames(ledger: Path) -> int:

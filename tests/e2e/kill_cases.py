@@ -42,6 +42,7 @@ class Case:
         for name, rate in self.rates.items():
             places = {"base_url": urls[name], "rate": f"{rate}/s", **self._of_system(name, urls)}
             told += [f"destinations.{name}.{key}={value}" for key, value in places.items()]
+        told.append("guards.max_failure_rate=100%")  # each kill leaves unknown what must not be repeated
         return [word for setting in told for word in ("--set", setting)]
 
     def _of_system(self, name: str, urls: Mapping[str, str]) -> dict[str, object]:

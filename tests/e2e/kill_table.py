@@ -1,4 +1,4 @@
-"""Kills every shipped job and prints what came of it: `PYTHONPATH=. python tests/e2e/kill_table.py`."""
+"""Kills every shipped job and prints what came of it: `PYTHONPATH=. python tests/e2e/kill_table.py [JOB]`."""
 
 import random
 import re
@@ -268,26 +268,32 @@ def table_row(case: Case, lives: list[Life]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def main() -> None:
-    """Print the table, and what must never be."""
+def main(wanted: list[str]) -> None:
+    """Print the table of all jobs, or of those that are wanted, and what must never be."""
     sys.stdout.write(
         "| job | lives | kills | before a request | written again | unknown | for another reason | wrong |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
-    problems: list[str] = []
+    problems: Counter[str] = Counter()
     with bench() as at:
         for number, case in enumerate(CASES):
-            chance, lives = random.Random(number), list[Life]()
-            while sum(life.kills for life in lives) < (number + 1) * KILLS // len(
-                CASES
-            ) - number * KILLS // len(CASES):
-                lives.append(at.live(case, chance))
-            sys.stdout.write(table_row(case, lives) + "\n")
-            sys.stdout.flush()
-            problems += [f"{case.job}: {problem}" for life in lives for problem in life.problems]
-    sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+            if case.job in wanted or not wanted:
+                lives = _lives(case, at, number)
+                problems.update(f"{case.job}: {problem}" for life in lives for problem in life.problems)
+    sys.stdout.write("".join(f"{problem} ({times} times)\n" for problem, times in problems.items()))
     sys.exit(bool(problems))
 
 
+def _lives(case: Case, at: Bench, number: int) -> list[Life]:
+    """Lead lives with a job until it was killed its share of times, and print its row."""
+    due = (number + 1) * KILLS // len(CASES) - number * KILLS // len(CASES)
+    chance, lives = random.Random(number), list[Life]()
+    while sum(life.kills for life in lives) < due:
+        lives.append(at.live(case, chance))
+    sys.stdout.write(table_row(case, lives) + "\n")
+    sys.stdout.flush()
+    return lives
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -147,3 +148,19 @@ def test_the_one_that_can_be_reached_is_not_held_up(outage: Outage) -> None:
 def test_the_run_can_be_continued_and_says_no_secret(outage: Outage) -> None:
     assert (outage.ended.code, outage.status["balanced"]) == (4, True)
     assert TOKEN not in outage.ended.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_of_two_addresses_of_a_host_the_one_that_answers_is_used(
+    afresh: Workshop, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    hosts = afresh.write("hosts", "::1 both.example.com\n127.0.0.1 both.example.com\n")
+    alone = ["unshare", "--mount", "bash", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("only root may give a process addresses of its own")
+    command = afresh._command
+    monkeypatch.setattr(afresh, "_command", lambda arguments: [*alone, *command(arguments)])
+    with faulty(host=host) as server:
+        write_job(afresh, {"both": f"http://both.example.com:{server.port}"})
+        assert afresh.run().returncode == 0
+    assert server.taken == {f"person{n}@example.com": 1 for n in range(ROWS)}

@@ -436,6 +436,15 @@ def test_whoever_was_found_once_and_is_not_there_is_blocked_again_and_read_back(
     assert step.told == [GONE]
 
 
+def test_whoever_was_found_once_is_read_by_that_where_the_row_gives_nothing_any_more() -> None:
+    step = erasing(Workspace())
+    step.found, step.attempted = {1: (("id", "1"), ("cio_id", "0a"))}, True
+
+    assert step.erase(rows({"email": None}))
+    assert acted(step) == [("suppress", "id", "1")]
+    assert step.told == [GONE]
+
+
 def test_what_may_have_been_sent_is_never_called_not_present() -> None:
     step, deleting = erasing(Workspace()), erasing(Workspace(), block=False)
     step.attempted = deleting.attempted = True

@@ -518,6 +518,22 @@ def test_a_ledger_that_is_taken_away_is_put_back_and_written_no_more(
         assert counted(again) == {Status.SUCCEEDED: 4, Status.PENDING: 6}
 
 
+def test_a_ledger_behind_a_link_is_written_and_put_back_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "sync.ledger"
+    link.symlink_to(tmp_path / "disk" / "there.ledger")
+    ledger = begin(link, 10)
+    ledger.commit([entry(1, 4)])
+    (tmp_path / "disk" / "there.ledger").unlink()
+
+    with pytest.raises(StoppedError, match="removed, moved or replaced"):
+        ledger.close()
+
+    with View(link) as view:
+        assert view.steps[0].counts["succeeded"] == 4
+    assert link.is_symlink()
+
+
 def test_a_ledger_that_is_taken_away_after_its_last_commit_is_put_back_when_it_is_closed(
     open_ledger: Callable[..., Ledger], path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.ledger.wal import index_of, lost_frames, wal_of
@@ -57,6 +57,7 @@ def test_a_wal_as_it_was_left_has_lost_nothing(written: Path) -> None:
     assert (lost_frames(written), rows(written)) == (0, ROWS)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_wal_that_is_cut_or_changed_anywhere_has_lost_what_sqlite_does_not_find(
     written: Path, data: st.DataObject

@@ -196,6 +196,7 @@ def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
     assert now >= max_elapsed
 
 
+@settings(deadline=None)
 @given(
     history=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10))),
     in_flight=st.integers(1, 100),
