@@ -4,6 +4,7 @@ The constants below are the rules; the functions under them only compare the cod
 """
 
 import ast
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,6 +68,10 @@ MAY_USE_AMBIENT = {
     "cli": "builds the clock, the sleep and the randomness that are passed down",
     "sandbox": "is a server with a clock of its own",
 }
+
+# What `bulk --help` loads of third parties; a command imports what carries it out inside its function.
+START = f"{PACKAGE}.cli.main"
+AT_START = frozenset({"typer"})
 
 LONGEST_MODULE = 350
 LONGEST_FUNCTION = 60  # without its docstring
@@ -198,6 +203,32 @@ def third_parties_stay_where_they_belong(house: House) -> Iterator[str]:
             yield f"{module.name}:{found.line}: only {', '.join(sorted(ONLY_IN[party]))} may import {party}"
 
 
+def the_command_line_starts_light(house: House) -> Iterator[str]:
+    known = sys.stdlib_module_names | AT_START | {PACKAGE}
+    for name in sorted(_loaded_at_start(house)):
+        for found in imports(house[name], house):
+            party = found.target.split(".")[0]
+            if found.at_module_level and party not in known:
+                yield f"{name}:{found.line}: {party} is loaded by every command, and by --help"
+
+
+def _loaded_at_start(house: House) -> set[str]:
+    loaded, waiting = set[str](), {START} & house.keys()
+    while waiting:
+        loaded |= waiting
+        targets = {
+            found.target for name in waiting for found in imports(house[name], house) if found.at_module_level
+        }
+        waiting = set[str]().union(*map(_loaded_by, targets)) & house.keys() - loaded
+    return loaded
+
+
+def _loaded_by(name: str) -> set[str]:
+    """Return a module and the packages it stands in."""
+    parts = name.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+
+
 def pure_components_touch_nothing(house: House) -> Iterator[str]:
     for module, found in all_imports(house):
         if module.component in PURE and found.target.split(".")[0] in IMPURE:
@@ -274,6 +305,7 @@ RULES: tuple[Rule, ...] = (
     every_component_has_a_place,
     imports_go_down,
     third_parties_stay_where_they_belong,
+    the_command_line_starts_light,
     pure_components_touch_nothing,
     time_and_chance_are_passed_in,
     imports_make_no_circle,
@@ -310,6 +342,17 @@ BREACHES: tuple[tuple[Rule, dict[str, str]], ...] = (
     (imports_go_down, {"errors": "from bulk.cli import main"}),
     (third_parties_stay_where_they_belong, {"runner": "import aiohttp.web"}),
     (third_parties_stay_where_they_belong, {"plan": "from rich.table import Table"}),
+    (the_command_line_starts_light, {"cli__main": "import orjson"}),
+    (the_command_line_starts_light, {"cli__main": "import bulk.cli.run", "cli__run": "import polars as pl"}),
+    (
+        the_command_line_starts_light,
+        {
+            "cli__main": "import bulk.cli.run",
+            "cli__run": "from bulk.job.a import b",
+            "job": "import yaml",
+            "job__a": "",
+        },
+    ),
     (pure_components_touch_nothing, {"plan": "import os.path"}),
     (pure_components_touch_nothing, {"destinations__http": "from asyncio import sleep"}),
     (time_and_chance_are_passed_in, {"ledger": "import time as t\nt.time()"}),
@@ -347,6 +390,14 @@ ALLOWED: tuple[tuple[Rule, dict[str, str]], ...] = (
     (imports_go_down, {"cli__run": "import bulk.sandbox", "sandbox": "from bulk.errors import UsageError"}),
     (imports_go_down, {"ledger": "from bulk import __version__"}),
     (third_parties_stay_where_they_belong, {"transport": "import aiohttp", "ledger": "import sqlite3"}),
+    (
+        the_command_line_starts_light,
+        {
+            "cli__main": "import os, typer\nfrom bulk.cli.run import run",
+            "cli__run": "def run():\n    from bulk.job import load",
+            "job": "import yaml",
+        },
+    ),
     (pure_components_touch_nothing, {"plan": "import polars", "runner": "import asyncio"}),
     (time_and_chance_are_passed_in, {"cli": "import time\ntime.time()", "plan": "def f(time): time.time()"}),
     (time_and_chance_are_passed_in, {"runner": "import time\nclock = time.monotonic"}),

@@ -28,10 +28,12 @@ def signals(stop: Callable[[], None]) -> Iterator[list[int]]:
         caught.append(number)
         stop()
 
+    before = {number: signal.getsignal(number) for number in STOPPING}
     for number in STOPPING:
         loop.add_signal_handler(number, take, number)
     try:
         yield caught
     finally:
-        for number in STOPPING:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)

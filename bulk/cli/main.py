@@ -1,10 +1,12 @@
 """The ``bulk`` command: its subcommands, and errors turned into sentences and exit codes."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -65,6 +67,8 @@ def _bulk(
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the documented code."""
+    # The first process of a container is not ended by a signal that it has no handler for.
+    signal.signal(signal.SIGTERM, _end)
     try:
         app(args=args)
     except BulkError as error:
@@ -75,6 +79,11 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - the last resort; messages may hold personal data
         typer.echo(f"bulk: unexpected error: {_place(error)}; please report this line", err=True)
         sys.exit(UNEXPECTED)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End at once: nothing is under way that would have to finish."""
+    sys.exit(128 + number)
 
 
 def _place(error: BaseException) -> str:

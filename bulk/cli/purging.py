@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import typer
 
+from bulk.cli.logs import logger, warn_of_network
 from bulk.errors import LedgerError, UsageError
 from bulk.ledger import Ledger
 from bulk.mapping import names_people
@@ -44,6 +45,7 @@ def purge_all(ledgers: Sequence[Path], people: Path | None, before: str | None) 
     for path in ledgers:
         if not path.exists():
             raise LedgerError(f"{path}: there is no such ledger")
+        warn_of_network(logger(json=False), path)
         ledger = Ledger(path)
         try:
             done = ledger.purging().purge(keys, identities, hashed, earliest, time.time())

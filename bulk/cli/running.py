@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bulk import __version__
 from bulk.cli.asking import Asker
 from bulk.cli.contacts import listed_contacts
-from bulk.cli.logs import logger
+from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
@@ -29,8 +29,6 @@ from bulk.runner.accounts import hold_accounts
 from bulk.runner.run import Run
 from bulk.runner.setup import Options, Setup
 from bulk.runner.way import World
-from bulk.sandbox.customerly import SANDBOX_TOKEN
-from bulk.sandbox.launcher import running_sandbox
 from bulk.source import Source
 
 GUARDS = ("max_records", "min_records", "max_shrink", "max_age", "max_failure_rate", "canary")
@@ -71,19 +69,26 @@ def execute(asked: Asked) -> int:
         )
     with ExitStack() as stack:
         if asked.sandbox:
-            job = job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
+            job = _at_sandbox(job, stack)
         accounts = {name: account(place, os.environ) for name, place in job.used_destinations.items()}
         stack.enter_context(nullcontext() if asked.sandbox else hold_accounts(accounts, os.environ))
         source = stack.enter_context(open_job_source(job, path.parent, sys.stdin.buffer))
         _check_age(job, source, asked)
-        former = _held(path, stack) if path.exists() else None
         log = logger(json=asked.json_log, job=job.name)
+        warn_of_network(log, path)
+        former = _held(path, stack) if path.exists() else None
         setup = _set_up(job, source, asked, former, log.info)
         # a new one only now: a run that cannot begin leaves none behind
         ledger = former or _held(path, stack)
         code: int = runner()(_go(setup, ledger, asked, log))
     print_summary(path, code, as_json=asked.json_log)
     return code
+
+
+def _at_sandbox(job: Job, stack: ExitStack) -> Job:
+    from bulk.sandbox import SANDBOX_TOKEN, running_sandbox
+
+    return job.at_sandbox(stack.enter_context(running_sandbox()), SANDBOX_TOKEN)
 
 
 def _set_up(

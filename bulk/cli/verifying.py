@@ -17,7 +17,7 @@ import polars as pl
 import typer
 
 from bulk import __version__
-from bulk.cli.logs import logger
+from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.looking import Looking, Met, write_met
 from bulk.cli.loop import runner
 from bulk.conversation import ROW
@@ -83,12 +83,14 @@ def verify_again(wanted: Wanted) -> int:
     with ExitStack() as stack:
         if not wanted.ledger.exists():
             raise LedgerError(f"{wanted.ledger}: there is no such ledger")
+        log = logger(json=wanted.json_log, ledger=wanted.ledger.name)
+        warn_of_network(log, wanted.ledger)
         ledger = Ledger(wanted.ledger)
         stack.callback(ledger.close)
         secret = ledger.reopen(secrets)
         ledger.last_pass()
         groups = _groups(ledger)
-        session = _Session(wanted, ledger, secret, logger(json=wanted.json_log, ledger=wanted.ledger.name))
+        session = _Session(wanted, ledger, secret, log)
         for group in groups:
             stack.enter_context(_held(group.job))
         code: int = runner()(session.go(groups))

@@ -104,7 +104,7 @@ class Lane:
                     slot = await held.enter_async_context(way.pacer.slot())
                 tries.check()
                 if caution:
-                    await self._declare(caution)
+                    await self._declare(caution, way)
                 tries.first_sent_at = tries.first_sent_at or self._world.unix()
                 self.traffic.requests += 1
                 reply = await way.sender.send(request, slot.mark_sent)
@@ -118,12 +118,16 @@ class Lane:
         way.learn(reply, meaning, slot, permit)
         return reply, meaning, permit
 
-    async def _declare(self, caution: Caution) -> None:
-        """Make the intent durable; if the stop came meanwhile, nothing is sent after all."""
+    async def _declare(self, caution: Caution, way: Way) -> None:
+        """Make the intent durable; a pause asked for meanwhile is kept, and after a stop nothing is sent."""
         await caution.declare()
-        if self.stop.requested:
+        try:
+            with self.stop.interruptible():
+                while way.pacer.paused_for:
+                    await self._world.sleep(way.pacer.paused_for)
+        except StoppingError:
             caution.processed(maybe=False)
-            raise StoppingError
+            raise
 
     def _meaning(self, reply: Reply) -> Meaning:
         if isinstance(reply, Lost):

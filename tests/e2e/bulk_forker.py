@@ -1,50 +1,63 @@
-"""The helper process of `forked_bulk`: it has imported what the command imports, and forks once per line."""
+"""The helper process of `forked_bulk`: it has imported what the command imports, and forks when asked to."""
 
+import gc
 import json
 import os
+import pkgutil
 import signal
 import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
-from forked_bulk import ERR, IN, OUT
+from forked_bulk import LIMIT_SECONDS
 
-import bulk.cli.auditing
-import bulk.cli.checking
-import bulk.cli.exporting
-import bulk.cli.purging
-import bulk.cli.reporting
-import bulk.cli.running
-import bulk.cli.telling
-import bulk.cli.verifying  # noqa: F401 - imported so that the children need not do it
-from bulk.cli import main
+from bulk import cli
 
-LIMIT_SECONDS = 60
+COMMANDS = [f"{cli.__name__}.{module.name}" for module in pkgutil.iter_modules(cli.__path__)]
+LATER = ("encodings.idna", "encodings.utf_8_sig", "numpy.ma", "uvloop")
+"""What others import only once the command is at work."""
 
 
 def serve() -> None:
-    """Run a child for each line of standard input, and answer with its exit code."""
+    """Do what each line of standard input asks for, and answer with a number."""
+    for name in (*COMMANDS, *LATER):
+        import_module(name)
+    gc.freeze()  # so that no child looks through all of it again
     for line in sys.stdin:
         asked = json.loads(line)
-        child = os.fork()
-        if not child:
-            become(asked["args"], asked["folder"], asked["environ"])
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        sys.stdout.write(f"{code}\n")
+        sys.stdout.write(f"{reap(asked) if isinstance(asked, int) else start(**asked)}\n")
         sys.stdout.flush()
 
 
-def become(args: list[str], folder: str, environ: dict[str, str]) -> None:
+def reap(child: int) -> int:
+    """Wait for a command, and return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def start(args: Sequence[str], folder: str, environ: Mapping[str, str], streams: Sequence[str]) -> int:
+    """Start a command, and return the process that is it."""
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        become(args, streams)
+    return child
+
+
+def become(args: Sequence[str], streams: Sequence[str]) -> None:
     """Be the command; never returns."""
     signal.alarm(LIMIT_SECONDS)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environ)
-    for descriptor, name in enumerate((IN, OUT, ERR)):
+    for descriptor, name in enumerate(streams):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), descriptor)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the old one has read ahead
     sys.argv = ["bulk", *args]
-    code: object = 0
+    warnings.simplefilter("error")  # the helper was told to ignore those of its imports
+    code: object = 1
     try:
-        main()
+        cli.main()
+        code = 0
     except SystemExit as ended:
         code = ended.code
     finally:

@@ -31,3 +31,9 @@ def forker() -> Iterator[ForkedBulk]:
 @pytest.fixture
 def shop(tmp_path: Path, sandbox: Sandbox, forker: ForkedBulk) -> Workshop:
     return Workshop(tmp_path, sandbox.urls, forker)
+
+
+@pytest.fixture
+def afresh(tmp_path: Path, sandbox: Sandbox) -> Workshop:
+    """A workshop whose commands are started as a user starts them; that takes longer than to fork them."""
+    return Workshop(tmp_path, sandbox.urls)

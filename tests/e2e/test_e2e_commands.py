@@ -1,8 +1,11 @@
 """The commands beside run: what they print, what they write, and what they never show."""
 
 import csv
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -143,20 +146,39 @@ def test_the_schema_is_json_schema(shop: Workshop) -> None:
     assert {"name", "source", "destinations", "steps"} == set(schema["required"])
 
 
-def test_every_example_in_the_help_works(shop: Workshop) -> None:
-    (shop.folder / "jobs").symlink_to(REPOSITORY / "jobs")
-    commands = re.findall(r"^  ([a-z]+) ", shop.bulk("--help").stdout, re.MULTILINE)
+def test_every_example_in_the_help_works(afresh: Workshop) -> None:
+    (afresh.folder / "jobs").symlink_to(REPOSITORY / "jobs")
+    commands = re.findall(r"^  ([a-z]+) ", afresh.bulk("--help").stdout, re.MULTILINE)
     assert {"run", "preview", "check", "status", "export", "schema"} <= set(commands)
     ordered = sorted(
         set(commands) & {"run", "preview", "check", "status", "export", "destinations", "schema"},
         key="run".__ne__,
     )
     for command in ordered:
-        text = " ".join(shop.bulk(command, "--help").stdout.split())
+        text = " ".join(afresh.bulk(command, "--help").stdout.split())
         found = re.search(r"Example: bulk (.*?)(?: > \S+)? (?:Arguments|Options):", text)
         assert found, command
-        done = shop.bulk(*found[1].split())
+        done = afresh.bulk(*found[1].split())
         assert done.returncode == 0, (command, done.stderr)
+
+
+def test_nothing_warns_when_the_commands_are_loaded(tmp_path: Path) -> None:
+    """What carries them out is loaded by nobody but them."""
+    program = (
+        "import importlib, pkgutil, bulk.cli as cli\n"
+        "for module in pkgutil.iter_modules(cli.__path__):\n"
+        "    importlib.import_module(f'{cli.__name__}.{module.name}')\n"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-P", "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = (0, "", "")
+    assert expected == (loaded.returncode, loaded.stdout, loaded.stderr)
 
 
 def test_json_log_lines_are_json(shop: Workshop) -> None:

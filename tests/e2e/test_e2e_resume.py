@@ -1,8 +1,10 @@
 """A run may die at any moment; the same command goes on, and nothing is lost or done twice without need."""
 
+import os
 import random
 import signal
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,13 @@ def settled_rows(ledger: Path) -> set[int]:
     except Exception:  # noqa: BLE001 - killed before there was a pass
         return set()
     return {row for row, entry in enumerate(winner.tolist(), start=1) if entry >= 0}
+
+
+def open_for_writing(pipe: Path, descriptors: list[int]) -> bool:
+    """Open a named pipe if somebody reads it by now."""
+    with suppress(OSError):
+        descriptors.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    return bool(descriptors)
 
 
 def expected_contacts(lines: list[str]) -> dict[str, str]:
@@ -120,3 +129,19 @@ def test_a_signal_ends_a_run_in_good_order(
     assert shop.counts() == {"succeeded": sent, "pending": 400 - sent}
     assert shop.run("--set", "destinations.customerly.rate=2000/s").returncode == 0
     assert (sandbox.requests, len(sandbox.contacts())) == (400, 400)
+
+
+def test_a_signal_before_anything_is_read_ends_it_by_its_own_exit_code(
+    afresh: Workshop, sandbox: Sandbox
+) -> None:
+    # By its own: the first process of a container is not ended by a signal that it does not handle.
+    pipe = afresh.folder / "contacts.csv"
+    os.mkfifo(pipe)
+    afresh.job()
+    with afresh.running() as run:
+        held: list[int] = []
+        until(lambda: open_for_writing(pipe, held), "it waits for rows")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == 143
+    os.close(held[0])
+    assert (afresh.ledger.exists(), sandbox.requests) == (False, 0)

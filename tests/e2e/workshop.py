@@ -6,10 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from at_sandbox import Sandbox, sandbox_with, sha256
@@ -46,8 +46,20 @@ def until(condition: Callable[[], object], what: str) -> None:
         pause.wait(POLL)
 
 
+class Running(Protocol):
+    """A command that goes on by itself."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Workshop:
-    """A folder with a source, a job and a ledger, and the command at work in it."""
+    """A folder with a source, a job and a ledger, and the command at work in it.
+
+    Commands are forked, unless there is no ``forker``: then each is started as a user starts it.
+    """
 
     def __init__(self, folder: Path, urls: Mapping[str, str], forker: ForkedBulk | None = None) -> None:
         self.folder = folder
@@ -123,13 +135,19 @@ class Workshop:
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-P", "-W", "error", "-m", "bulk", *arguments]
 
-    def bulk(self, *arguments: str, stdin: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
+    def bulk(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end."""
+        if self.forker is None:
+            return self._process(self._command(arguments), **environ)
+        done = self.forker.run(arguments, self.folder, self.environ | environ)
+        return subprocess.CompletedProcess(arguments, done.code, done.stdout, done.stderr)
+
+    def _process(self, command: Sequence[str], **environ: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            self._command(arguments),
+            command,
             cwd=self.folder,
             env=self.environ | environ,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -146,20 +164,15 @@ class Workshop:
     def run_within(self, kilobytes: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the job where no file may grow beyond so many kilobytes: a disk that is full."""
         command = shlex.join(self._command(("run", "contacts.yaml", *arguments)))
-        return subprocess.run(
-            ["bash", "-c", f"ulimit -f {kilobytes}; exec {command}"],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return self._process(["bash", "-c", f"ulimit -f {kilobytes}; exec {command}"])
 
     @contextmanager
-    def running_command(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def running_command(self, *arguments: str, **environ: str) -> Iterator[Running]:
         """Start a command; whatever happens, it is gone at the end."""
+        if self.forker is not None:
+            with self.forker.running(arguments, self.folder, self.environ | environ) as started:
+                yield started
+            return
         with subprocess.Popen(
             self._command(arguments),
             cwd=self.folder,
@@ -174,15 +187,13 @@ class Workshop:
                 process.kill()
 
     @contextmanager
-    def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(self, *arguments: str, **environ: str) -> Iterator[Running]:
         """Start a run of the job."""
         with self.running_command("run", "contacts.yaml", *arguments, **environ) as process:
             yield process
 
     def ask(self, *arguments: str) -> Ended:
-        """Run a command that is only means to an end, without waiting for its imports if possible."""
-        if self.forker is not None:
-            return self.forker.run(arguments, self.folder, self.environ)
+        """Run a command, and return what it left behind."""
         done = self.bulk(*arguments)
         return Ended(done.returncode, done.stdout, done.stderr)
 

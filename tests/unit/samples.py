@@ -1,11 +1,13 @@
 """Records that suit any operation, made from what its fields say of themselves."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import polars as pl
 
 from bulk.conversation import ROW, Batch, Records
+from bulk.destinations import SYSTEMS
 from bulk.destinations.fields import Field, Kind
 from bulk.destinations.http.options import HttpOptions
 from bulk.destinations.operation import Operation, Terms
@@ -115,6 +117,12 @@ class Sample:
         if field.kind is Kind.LIST:
             return Constant([])
         return self._column(field)
+
+
+@cache
+def sample_of(system: str, operation: str) -> Sample:
+    """Return the sample of an operation, which is made once: nothing that is done with it changes it."""
+    return Sample(SYSTEMS[system], SYSTEMS[system].operations[operation])
 
 
 def _needless(field: Field) -> bool:
