@@ -112,7 +112,8 @@ def _take_out(value: Any, place: Path) -> None:
     if place[:1] == ("steps",) and place[2:3] == ("fields",) and len(place) > 3:  # noqa: PLR2004 - steps, 0, fields, name
         value["steps"][place[1]]["fields"][place[3]] = {"value": None}
         return
-    above, at = None, ""
+    above: Any = None
+    at: str | int = ""
     for part in place:
         if not _holds(value, part):
             break  # from here on it is about what the value might have been

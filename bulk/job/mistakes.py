@@ -70,7 +70,9 @@ def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, st
     object is told alone.
     """
     words = {
-        error["loc"][:-1]: error["ctx"]["expected"] for error in errors if error["type"] == "literal_error" and _is_word(error["loc"])
+        error["loc"][:-1]: error["ctx"]["expected"]
+        for error in errors
+        if error["type"] == "literal_error" and _is_word(error["loc"])
     }
     for error in errors:
         where: Path = error["loc"]

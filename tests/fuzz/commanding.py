@@ -52,19 +52,19 @@ def in_time(seconds: float = SECONDS) -> Iterator[None]:
 
 def command(*arguments: str, folder: Path, environ: Mapping[str, str]) -> Said:
     """Run `bulk` in a folder, and with no other environment than ``environ``."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     code: object = 0
     with (
         chdir(folder),
         patch.dict(os.environ, environ, clear=True),
         patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
-        redirect_stdout(out),
-        redirect_stderr(err),
+        redirect_stdout(streams[0]),
+        redirect_stderr(streams[1]),
         in_time(),
     ):
         try:
             main(list(arguments))
         except SystemExit as ended:
             code = ended.code
-    said = [stream.detach().getvalue().decode() for stream in (out, err) if not stream.flush()]  # type: ignore[attr-defined]  # they are over bytes
-    return Said(code if isinstance(code, int) else int(code is not None), *said)
+    said = [stream.detach().read() for stream in streams if not stream.seek(0)]
+    return Said(code if isinstance(code, int) else int(code is not None), *(text.decode() for text in said))

@@ -1,12 +1,20 @@
-"""How many examples a fuzzer tries: few in the suite, many with ``--hypothesis-profile=long``."""
+"""How much a fuzzer tries: the same few examples in every run of the suite, many new ones on request."""
+
+import os
 
 from hypothesis import HealthCheck, settings
 
-LONGER = 50
-"""A long run tries so many times the examples of the suite."""
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+"""How many times the examples of the suite are tried; other ones each time, if it is more than once."""
 
 
-def effort(examples: int, *, longer: int = LONGER) -> settings:
+def effort(examples: int) -> settings:
     """Return the settings of a fuzzer that tries so many examples in the suite."""
-    times = longer if settings.get_current_profile_name() == "long" else 1
-    return settings(max_examples=examples * times, deadline=None, suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=examples * TIMES,
+        derandomize=TIMES == 1,
+        database=None,
+        print_blob=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )

@@ -95,7 +95,7 @@ def places(value: Any, above: Place = ()) -> Iterator[Place]:
 
 @st.composite
 def bent(draw: st.DrawFn, value: Any, *, most: int = 3, names: tuple[str, ...] = TEXTS) -> Any:
-    """Return a copy of a JSON value in which some values are hostile, gone, elsewhere, or have another name."""
+    """Return a copy of a JSON value of which parts are hostile, gone, elsewhere, or have another name."""
     for _ in range(draw(st.integers(1, most))):
         value = _bent_once(draw, value, draw(st.sampled_from(list(places(value)))), names)
     return value
