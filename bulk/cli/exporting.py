@@ -6,13 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from bulk.cli.output import format_of, private, writer
+from bulk.cli.output import format_of, private, spreadsheet_safe, writer
 from bulk.conversation import ROW, Status
 from bulk.errors import LedgerError, SourceError, UsageError
 from bulk.ledger.view import EXPORT, View
 from bulk.source import Source, SourceOptions, open_source
-
-_RUNS_IN_A_SPREADSHEET = r"^([=+\-@\t\r])"
 
 
 def write_export(
@@ -40,7 +38,7 @@ def write_export(
         with private(output) as file, writer(file, kind, separator, encoding) as write:
             lines = (frame.filter(pl.col("status").is_in(wanted)) for frame in view.lines())
             for frame in _joined(lines, origin) if origin else lines:
-                write(_spreadsheet_safe(frame) if kind == "csv" else frame)
+                write(_safe(frame) if kind == "csv" else frame)
 
 
 def _statuses(text: str | None) -> list[str]:
@@ -109,14 +107,9 @@ def _rows_of(source: Source) -> Iterator[pl.DataFrame]:
     return (chunk.frame for chunk in source.chunks() if chunk.frame.height)
 
 
-def _spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+def _safe(frame: pl.DataFrame) -> pl.DataFrame:
     """Keep spreadsheets from running a cell of ours; the source's own columns are left as they are."""
-    ours = [
-        name
-        for name in frame.columns
-        if name.removeprefix("bulk_") in EXPORT and frame.schema[name] == pl.String
-    ]
-    return frame.with_columns(pl.col(name).str.replace(_RUNS_IN_A_SPREADSHEET, "'$1") for name in ours)
+    return spreadsheet_safe(frame, [name for name in frame.columns if name.removeprefix("bulk_") in EXPORT])
 
 
 __all__ = ["write_export"]

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from bulk.cli.output import private
+from bulk.cli.output import private, spreadsheet_safe
 from bulk.destinations.listing import Query
 from bulk.destinations.operation import Erasing
 from bulk.errors import UsageError
@@ -107,4 +107,4 @@ def write_met(output: Path, met: Sequence[Met]) -> None:
     columns = ("destination", "pass", "row", "reference", "kind", "hash")
     frame = pl.DataFrame(sorted(met), schema=dict.fromkeys(columns, pl.String), orient="row", strict=False)
     with private(output) as file:
-        file.write(frame.write_csv().encode())
+        file.write(spreadsheet_safe(frame, columns).write_csv().encode())

@@ -76,7 +76,9 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # noqa: BLE001 - the last resort; messages may hold personal data
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last resort; panics of libraries are no Exception, messages may hold personal data
         typer.echo(f"bulk: unexpected error: {_place(error)}; please report this line", err=True)
         sys.exit(UNEXPECTED)
 

@@ -1,8 +1,9 @@
 """Files that commands write for their owner alone, whole or not at all."""
 
+import codecs
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from bulk.errors import UsageError
 
 FORMATS = ("csv", "ndjson", "parquet")
 Writer = Callable[[pl.DataFrame], None]
+_RUNS_IN_A_SPREADSHEET = r"^([=+\-@\t\r])"
 
 
 def format_of(output: Path) -> str:
@@ -38,7 +40,8 @@ def private(output: Path) -> Iterator[BinaryIO]:
         return
     part = output.with_name(f".{output.name}.part")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        part.unlink(missing_ok=True)  # it may be somebody else's, readable by all, or lead elsewhere
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UsageError(f"-o {output}: cannot be written ({error.strerror})") from None
     try:
@@ -69,17 +72,27 @@ def _write_ndjson(file: BinaryIO, frame: pl.DataFrame) -> None:
 
 
 def _csv_writer(file: BinaryIO, separator: str, encoding: str) -> Writer:
+    encoder = codecs.getincrementalencoder(encoding)("replace")  # vendors' words may not fit the codec
     written = False
 
     def write(frame: pl.DataFrame) -> None:
         nonlocal written
-        flat = frame.with_columns(
-            pl.col(name).struct.json_encode()
-            for name, dtype in frame.schema.items()
-            if isinstance(dtype, pl.Struct)
-        )
-        text = flat.write_csv(include_header=not written, separator=separator)
-        file.write(text.encode(encoding, errors="strict"))
+        flat = frame.with_columns(_as_json(name) for name, dtype in frame.schema.items() if dtype.is_nested())
+        file.write(encoder.encode(flat.write_csv(include_header=not written, separator=separator)))
         written = True
 
     return write
+
+
+def _as_json(name: str) -> pl.Expr:
+    """Write lists and objects as JSON text: csv knows nothing else."""
+    opening = '{"_":'
+    held = pl.struct(pl.col(name).alias("_")).struct.json_encode()
+    text = held.str.slice(len(opening)).str.strip_suffix("}")
+    return pl.when(pl.col(name).is_not_null()).then(text).alias(name)
+
+
+def spreadsheet_safe(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """Keep spreadsheets from running a cell of these columns."""
+    texts = (name for name in names if frame.schema[name] == pl.String)
+    return frame.with_columns(pl.col(name).str.replace(_RUNS_IN_A_SPREADSHEET, "'$1") for name in texts)

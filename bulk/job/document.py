@@ -15,6 +15,9 @@ from bulk.errors import JobError
 MOST_NODES = 100_000
 """Nodes after aliases are expanded: far beyond any honest job, far below what hurts."""
 LARGEST_TEXT = 4_000_000
+NO_TEXT = "holds a NUL, or half of a character"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_INT64 = 1 << 63
 
 _BARE_EXPRESSION = re.compile(
     r"(?P<before>\{\s*expr:[ \t]+)(?P<expression>[^'\"\s|>].*?)"
@@ -75,7 +78,16 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return _scalar(str(node.tag), str(node.value))
+        return self._scalar(node, path)
+
+    def _scalar(self, node: Node, path: Path) -> Any:
+        text = str(node.value)
+        value = _scalar(str(node.tag), text)
+        if _NO_TEXT.search(text):
+            self._complain(node.start_mark.line + 1, path, NO_TEXT)
+        elif isinstance(value, int) and not -_INT64 <= value < _INT64:
+            self._complain(node.start_mark.line + 1, path, "a number of more than 64 bits; put it in quotes")
+        return value
 
     def _complain(self, line: int, path: Path, message: str) -> None:
         where = f"{dotted(path)}: " if path else ""
@@ -89,6 +101,9 @@ class _Builder:
                 self._complain(line, path, "a key must be plain text")
                 continue
             key = str(key_node.value)
+            if _NO_TEXT.search(key):
+                self._complain(line, path, f"a key {NO_TEXT}")
+                continue
             if key in values:
                 self._complain(line, path, f'the key "{key}" stands here twice')
             self.lines[(*path, key)] = line
@@ -142,13 +157,17 @@ def parse_value(text: str) -> Any:
     """Read one value as it is read in a job file; what is not YAML is text.
 
     Raises:
-        JobError: It holds tags, or too many values.
+        JobError: It holds tags, too many values, or what is no text.
     """
+    builder = _Builder("--set")
     try:
-        node = _compose(text, "--set")
-        return None if node is None else _Builder("--set").build(node, ())
+        node = _compose(text, builder.name)
+        value = None if node is None else builder.build(node, ())
     except (YAMLError, ValueError, RecursionError):
         return text
+    if builder.problems:
+        raise JobError(builder.problems)
+    return value
 
 
 def _why(error: MarkedYAMLError) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from bulk.job.forms import Paths
 from bulk.job.hashing import HashName, check_secret
 from bulk.job.part import Part
 
@@ -12,7 +13,7 @@ from bulk.job.part import Part
 class ListColumn(Part):
     """One column of one or several files."""
 
-    path: str | list[str]
+    path: Paths
     column: str | None = None
 
     @property

@@ -112,10 +112,20 @@ def _take_out(value: Any, place: Path) -> None:
     if place[:1] == ("steps",) and place[2:3] == ("fields",) and len(place) > 3:  # noqa: PLR2004 - steps, 0, fields, name
         value["steps"][place[1]]["fields"][place[3]] = {"value": None}
         return
-    for part in place[:-1]:
-        value = value[part]
-    if place and isinstance(value, dict):
-        value.pop(place[-1], None)
+    above: Any = None
+    at: str | int = ""
+    for part in place:
+        if not _holds(value, part):
+            break  # from here on it is about what the value might have been
+        above, at, value = value, part, value[part]
+    if isinstance(above, dict):
+        del above[at]
+
+
+def _holds(value: Any, part: str | int) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
 
 
 def _mistakes(problems: Sequence[str]) -> JobError:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bulk.destinations.system import System
 from bulk.errors import suggestion
+from bulk.job.forms import Paths
 from bulk.job.hashing import HashName, check_secret
 from bulk.job.part import Part
 
@@ -55,7 +56,7 @@ _PULL_SCHEMA = {"anyOf": [*_NAMES_SCHEMA["anyOf"], {"type": "object", "additiona
 class Contacts(Part):
     """The contacts that exist: listed from each step's destination, or in a file."""
 
-    path: str | list[str] | None = None
+    path: Paths | None = None
     pull: Annotated[Listings | None, BeforeValidator(_listings), WithJsonSchema(_PULL_SCHEMA)] = Field(
         default=None,
         description="What is listed at the steps' destinations: users, [users, leads], or by destination.",

@@ -69,7 +69,11 @@ def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, st
     Where a value may be an object or a certain word, pydantic says why it is neither; what is wrong with an
     object is told alone.
     """
-    words = {error["loc"][:-1]: error["ctx"]["expected"] for error in errors if _is_word(error["loc"])}
+    words = {
+        error["loc"][:-1]: error["ctx"]["expected"]
+        for error in errors
+        if error["type"] == "literal_error" and _is_word(error["loc"])
+    }
     for error in errors:
         where: Path = error["loc"]
         above = next((above for above in words if where[: len(above)] == above), None)

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
+from bulk.job.forms import CredentialText, Paths
 from bulk.job.lists import Hold, Suppression
 from bulk.job.match import Match
 from bulk.job.part import Part
@@ -138,7 +139,7 @@ class Database(Part):
 class Source(Part):
     """Where rows come from, and what belongs to the row whatever is done with it."""
 
-    path: str | list[str] | None = None
+    path: Paths | None = None
     format: Literal["csv", "tsv", "ndjson", "parquet", "ipc", "excel", "lines"] | None = None
     encoding: str | None = None
     separator: str | None = None
@@ -193,10 +194,10 @@ class Destination(BaseModel):
 
     system: str | None = None
     base_url: str | None = None
-    auth: dict[str, str | dict[str, str]] = Field(default={}, repr=False)
+    auth: dict[str, CredentialText] = Field(default={}, repr=False)
     rate: Annotated[
         Rate | Literal["none"] | None,
-        BeforeValidator(lambda given: given if given in {None, "none"} else _rate(given)),
+        BeforeValidator(lambda given: given if given is None or given == "none" else _rate(given)),
         WithJsonSchema({"type": "string", "examples": ["10/s", "300/min", "30/3s"]}),
     ] = None
     reserve: Share = 0.0

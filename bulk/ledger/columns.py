@@ -53,16 +53,19 @@ def as_told(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~goes_on).with_columns(lasts.alias(LAST)).select(TOLD.names())
 
 
-def unpacked_told(body: bytes) -> pl.DataFrame:
+def unpacked_told(body: bytes, rows: int) -> pl.DataFrame:
     """Return what a plan told rows (columns of ``TOLD``); the first version wrote every row for itself.
 
     Raises:
-        DamagedError: It has changed since.
+        DamagedError: It has changed since, or speaks of other rows than those from 1 to ``rows``.
     """
     frame = unpacked(body)
-    if LAST in frame.columns:
-        return frame
-    return frame.with_columns(pl.col(ROW).alias(LAST)).select(TOLD.names())
+    if LAST not in frame.columns:
+        frame = frame.with_columns(pl.col(ROW).alias(LAST)).select(TOLD.names())
+    within = (frame[ROW] >= 1) & (frame[LAST] >= frame[ROW]) & (frame[LAST] <= rows)
+    if frame.schema != TOLD or not within.fill_null(value=False).all():
+        raise DamagedError
+    return frame
 
 
 def told_rows(told: pl.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

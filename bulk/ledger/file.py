@@ -8,10 +8,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import orjson
+from polars.exceptions import PolarsError
 
 from bulk.errors import HeldError, LedgerError, StoppedError
 from bulk.ledger.chain import Chain
 from bulk.ledger.schema import APPLICATION_ID, LATER_TABLES, TABLES, VERSION
+from bulk.ledger.shape import misbuilt, misvalued
 from bulk.ledger.wal import index_of, lost_frames, wal_of
 
 _HEADER = 100
@@ -46,9 +48,24 @@ def check_ours(path: Path) -> None:
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
 
 
+_GARBLED = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, PolarsError)
+"""What comes of reading what a ledger never holds."""
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences: a full disk stops the run, damage refuses it."""
+    """Turn what comes of reading a ledger into sentences: a full disk stops the run, damage refuses it."""
+    try:
+        with _of_sqlite(path):
+            yield
+    except _GARBLED as error:
+        raise LedgerError(
+            f"{path}: the ledger is damaged ({type(error).__name__}); restore it from a backup"
+        ) from error
+
+
+@contextmanager
+def _of_sqlite(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.DatabaseError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
@@ -86,7 +103,7 @@ def transaction(connection: Writing, path: Path) -> Iterator[None]:
         StoppedError: The file cannot be written, or somebody took it away: then a copy is put back.
     """
     _refuse_if_taken_away(connection, path)
-    with translated(path):
+    with _of_sqlite(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -224,6 +241,7 @@ def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
         _check_version(connection, path)
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem == "ok":
+            _check_built(connection, path)
             connection.executescript(LATER_TABLES)
     if problem != "ok":
         raise LedgerError(f"{path}: the ledger is damaged; restore it from a backup")
@@ -235,8 +253,18 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN;{marks}{TABLES}{LATER_TABLES}COMMIT;")
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def _check_built(connection: sqlite3.Connection, path: Path, *, values: bool = True) -> None:
+    problem = misbuilt(connection) or (misvalued(connection) if values else "")
+    if problem:
+        raise LedgerError(f"{path}: the ledger is damaged ({problem}); restore it from a backup")
+
+
+def connect_reader(path: Path, *, values: bool = True) -> sqlite3.Connection:
     """Open a ledger for reading only, as it stands now, also while a run writes it.
+
+    Args:
+        path: The ledger.
+        values: Whether a ledger is refused that holds values which ledgers never hold.
 
     Raises:
         LedgerError: It is missing, not ours, or damaged.
@@ -249,6 +277,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         with translated(path):
             _check_version(connection, path)
             connection.execute("BEGIN")
+            _check_built(connection, path, values=values)
     except BaseException:
         connection.close()
         raise

@@ -20,7 +20,7 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
     with translated(path):
         told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
         for (body,) in told:
-            frame = unpacked_told(body)
+            frame = unpacked_told(body, board.codes.size)
             rows, places = told_rows(frame)
             board.tell(rows, status_codes(frame[STATUS])[places])
         entries = connection.execute(
@@ -36,7 +36,7 @@ def not_there(connection: sqlite3.Connection, number: int, step: int, rows: int)
     """Mark the rows of which the plan told that their people are not there; index 0 is row 1."""
     marks = np.zeros(rows, dtype=np.bool_)
     for (body,) in connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step)):
-        found, _ = told_rows(unpacked_told(body).filter(pl.col(REASON) == NOT_FOUND))
+        found, _ = told_rows(unpacked_told(body, rows).filter(pl.col(REASON) == NOT_FOUND))
         marks[found.astype(np.int64) - 1] = True
     return marks
 
@@ -73,11 +73,11 @@ def listed(connection: sqlite3.Connection, path: Path, number: int) -> int:
         steps = connection.execute(
             "SELECT step FROM steps WHERE pass = ? AND name NOT LIKE ?", (number, f"%{REMOVED}")
         ).fetchall()
-        found = [rows - _told_otherwise(connection, number, step) for (step,) in steps]
+        found = [rows - _told_otherwise(connection, number, step, rows) for (step,) in steps]
     return max(found, default=0)
 
 
-def _told_otherwise(connection: sqlite3.Connection, number: int, step: int) -> int:
+def _told_otherwise(connection: sqlite3.Connection, number: int, step: int, rows: int) -> int:
     bodies = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
-    otherwise = [unpacked_told(body).filter(pl.col(REASON) != UNCHANGED) for (body,) in bodies]
+    otherwise = [unpacked_told(body, rows).filter(pl.col(REASON) != UNCHANGED) for (body,) in bodies]
     return sum(int((frame[LAST] - frame[ROW] + 1).sum()) for frame in otherwise)

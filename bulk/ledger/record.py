@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from bulk.ledger.chain import Checked, check
 from bulk.ledger.columns import LAST, TOLD, told_rows, unpacked, unpacked_told
 from bulk.ledger.erasures import REQUESTS, SUBJECTS
 from bulk.ledger.file import connect_reader, translated
+from bulk.ledger.shape import LAST_ROW
 
 OUTCOMES = pl.Schema(
     {
@@ -188,7 +190,8 @@ class Reader:
             *step,
         )
         with translated(self.path):
-            read = unpacked_told if table == "told" else unpacked
+            ((rows,),) = self._query("SELECT rows FROM passes WHERE pass = ?", step[0])
+            read = partial(unpacked_told, rows=rows or LAST_ROW) if table == "told" else unpacked
             frames = [read(body) for seq, body in bodies if known(table, (seq,))]
         return pl.concat([schema.to_frame(), *frames]).sort(ROW, maintain_order=True)
 
@@ -206,7 +209,7 @@ def reading(path: Path) -> Iterator[Reader]:
     Raises:
         LedgerError: It is missing, not ours, or damaged.
     """
-    connection = connect_reader(path)
+    connection = connect_reader(path, values=False)  # what was changed is to be told one by one
     try:
         yield Reader(connection, path)
     finally:

@@ -18,6 +18,7 @@ from bulk.ledger.board import Board
 from bulk.ledger.columns import KEYS, LAST, TOLD, told_rows, unpacked, unpacked_told
 from bulk.ledger.file import connect_reader, translated
 from bulk.ledger.folding import fold
+from bulk.ledger.shape import LAST_ROW
 
 ENTRIES = pl.Schema(
     {
@@ -231,14 +232,16 @@ class View:
     def _step(self, index: int, name: str, destination: str, operation: str) -> StepView:
         bodies = self._query("SELECT body FROM told WHERE pass = ? AND step = ?", self.number, index)
         with translated(self.path):
-            told = pl.concat([TOLD.to_frame(), *(unpacked_told(body) for (body,) in bodies)])
+            rows = LAST_ROW if self.rows is None else self.rows
+            told = pl.concat([TOLD.to_frame(), *(unpacked_told(body, rows) for (body,) in bodies)])
         lines = self._query(
             f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
             self.number,
             index,
         )
-        entries = pl.DataFrame(lines, schema=ENTRIES, orient="row")
-        return StepView(index, name, destination, operation, told, entries, self._winners(told, entries))
+        with translated(self.path):
+            entries = pl.DataFrame(lines, schema=ENTRIES, orient="row")
+            return StepView(index, name, destination, operation, told, entries, self._winners(told, entries))
 
     def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> npt.NDArray[np.int32]:
         winner = np.full(self.rows or 0, _PENDING, dtype=np.int32)
@@ -289,16 +292,21 @@ class View:
                 f"{self.path}: this pass is still reading its source; there are no outcomes yet"
             )
         for first, last, keys in self.keys():
-            frames = [step.outcomes(first, last) for step in self.steps]
-            together = pl.concat(frames).sort("row", maintain_order=True)
-            yield together.join(keys.select(KEYS.names()), on=ROW, how="left", maintain_order="left").select(
-                pl.col(KEY).alias(name)
-                if name == "key"
-                else _time(name)
-                if name.endswith("_at")
-                else pl.col(name)
-                for name in EXPORT
-            )
+            with translated(self.path):
+                lines = self._lines(first, last, keys)
+            yield lines
+
+    def _lines(self, first: int, last: int, keys: pl.DataFrame) -> pl.DataFrame:
+        frames = [step.outcomes(first, last) for step in self.steps]
+        together = pl.concat(frames).sort("row", maintain_order=True)
+        return together.join(keys.select(KEYS.names()), on=ROW, how="left", maintain_order="left").select(
+            pl.col(KEY).alias(name)
+            if name == "key"
+            else _time(name)
+            if name.endswith("_at")
+            else pl.col(name)
+            for name in EXPORT
+        )
 
 
 def _time(name: str) -> pl.Expr:

@@ -12,6 +12,8 @@ from bulk.source.decoding import Bytes
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _BLOCK: Final = 1 << 20
+_PIECE: Final = 1 << 10
+"""So much zstd at once: some 32 MB of text at worst, for a byte of it may stand for 32,768."""
 _WINDOW: Final = 1 << 31
 _DAMAGE: Final = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
 SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
@@ -23,7 +25,7 @@ class ZstdStream:
     def __init__(self, raw: Bytes) -> None:
         self._raw = raw
         self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._rest = b""
+        self._rest = memoryview(b"")
         self._text = bytearray()
 
     def read(self, size: int, /) -> bytes:
@@ -39,17 +41,17 @@ class ZstdStream:
         self._raw.close()
 
     def _more(self) -> bool:
-        data = self._rest or self._raw.read(_BLOCK >> 3)
-        self._rest = b""
+        data = self._rest or memoryview(self._raw.read(_BLOCK >> 3))
         if not data:
             if self._frame is not None:
                 raise EOFError("a frame has no end")
             return False
         if self._frame is None:
             self._frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-        self._text += self._frame.decompress(data)
+        self._text += self._frame.decompress(data[:_PIECE])
+        self._rest = data[_PIECE:]
         if self._frame.eof:
-            self._rest = self._frame.unused_data
+            self._rest = data[len(data) - len(self._rest) - len(self._frame.unused_data) :]
             self._frame = None
         return True
 

@@ -86,7 +86,12 @@ class Utf8:
 
     def _transcode(self, data: bytes, *, final: bool) -> bytes:
         assert self._decoder is not None  # noqa: S101 - tells the type checker what is known
-        return self._decoder.decode(data, final).encode("utf-8", _HANDLER)
+        try:
+            return self._decoder.decode(data, final).encode("utf-8", _HANDLER)
+        except UnicodeError as error:  # of the whole, such as a mark that is missing; not of some bytes
+            raise SourceError(
+                f"the source cannot be read as {self.encoding}; set source.encoding to what it is in"
+            ) from error
 
     def _check(self, data: bytes) -> bytes:
         final = not data

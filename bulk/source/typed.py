@@ -1,6 +1,8 @@
 """Files that know their types (parquet, Arrow IPC): columns as stored."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, TypeVar
 
 import polars as pl
@@ -8,6 +10,7 @@ from polars.exceptions import PolarsError
 
 from bulk.conversation import ROW
 from bulk.errors import SourceError
+from bulk.source.confined import MEMORY, confined
 from bulk.source.options import Chunk, Sizes, malformed_rows, named_columns, same_columns, with_nulls
 
 _SCANS: Final[dict[str, Callable[..., pl.LazyFrame]]] = {"parquet": pl.scan_parquet, "ipc": pl.scan_ipc}
@@ -27,7 +30,12 @@ def with_reason(work: Callable[[], _T], kind: str, name: str) -> _T:
     try:
         return work()
     except (PolarsError, OSError) as error:
-        raise SourceError(f"{name} is not a whole {kind} file; check its format or fetch it again") from error
+        raise not_whole(kind, name) from error
+
+
+def not_whole(kind: str, name: str) -> SourceError:
+    """Say that a file is damaged, or another than its name says."""
+    return SourceError(f"{name} is not a whole {kind} file; check its format or fetch it again")
 
 
 def batches(frame: pl.LazyFrame, kind: str, name: str, rows: int) -> Iterator[pl.DataFrame]:
@@ -35,6 +43,20 @@ def batches(frame: pl.LazyFrame, kind: str, name: str, rows: int) -> Iterator[pl
     found = iter(frame.collect_batches(chunk_size=rows, maintain_order=True))
     while (batch := with_reason(lambda: next(found, None), kind, name)) is not None:
         yield batch
+
+
+def _check_whole(kind: str, path: str, name: str, rows: int) -> None:
+    """Refuse a file that cannot be read to its end."""
+    with Path(path).open("rb") as file:
+        memory = MEMORY + os.fstat(file.fileno()).st_size  # it is mapped
+        if confined(read_to_end, kind, name, str(rows), stdin=file, memory=memory) is None:
+            raise not_whole(kind, name)
+
+
+def read_to_end(kind: str, name: str, rows: str) -> None:
+    """Read the file on standard input, and keep nothing."""
+    for _ in batches(scanned(kind, "/dev/fd/0", name), kind, name, int(rows)):
+        pass
 
 
 def text_where_needed(schema: pl.Schema, name: str) -> dict[str, pl.DataType]:
@@ -95,7 +117,9 @@ class Frames:
 def typed_files(
     kind: str, files: Sequence[tuple[str, str]], null_values: Sequence[str], sizes: Sizes
 ) -> Frames:
-    """Read parquet or Arrow IPC files, given as pairs of a name and a path."""
+    """Read parquet or Arrow IPC files, given as pairs of a name and a path; each is read to its end first."""
+    for name, path in files:
+        _check_whole(kind, path, name, sizes.rows)
     scans = [(name, scanned(kind, path, name)) for name, path in files]
     first, schema = scans[0][0], scans[0][1].collect_schema()
     for name, scan in scans:

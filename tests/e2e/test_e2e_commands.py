@@ -11,9 +11,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 import pytest
-from workshop import REPOSITORY, Sandbox, Workshop, sandbox_with, sha256, until
-
-from bulk.sandbox import SandboxOptions
+from workshop import REPOSITORY, Sandbox, Workshop, sha256, until
 
 COLUMNS = (
     "row,key,step,destination,operation,status,reason,http_status,error_code,error_message,attempts,"
@@ -190,33 +188,12 @@ def test_json_log_lines_are_json(shop: Workshop) -> None:
     assert events[-1] == "finished"
 
 
-def test_nobody_and_no_secret_is_written_anywhere(shop: Workshop) -> None:
-    """Through success, refusal, a vendor's message, a rejected row, a stop and an unexpected error."""
-    secret = {"BULK_LEDGER_SECRET": "marker-secret", "CUSTOMERLY_TOKEN": TOKEN}
-    shop.source(
-        [f"{MARKER}{n}@example.com,x" for n in range(20)] + [f"{MARKER};@example.com,x", f"{MARKER},x"]
-    )
-    written: list[str] = []
-    with sandbox_with(SandboxOptions(token=TOKEN, faults=0.1, fault_delay=0.01, seed=2)) as sandbox:
-        shop.url = sandbox.url
-        shop.job({"operation": "upsert_user", "batch_size": 5}, ledger={"keys": "hashed"})
-        for arguments, environ, code in (
-            ((), secret | {"CUSTOMERLY_TOKEN": f"{TOKEN}-wrong"}, 4),
-            (("--limit", "3", "--set", f"destinations.customerly.auth.token={TOKEN}"), secret, 0),
-            (("--log-format", "json"), secret, 3),
-            ((), {"CUSTOMERLY_TOKEN": TOKEN}, 2),
-            ((), secret | {"BULK_LEDGER_SECRET": "marker-other"}, 2),
-        ):
-            done = shop.run(*arguments, **environ)
-            assert done.returncode == code, done.stderr
-            written += [done.stdout, done.stderr]
-        with shop.running("--fresh", **secret) as run:
-            until(lambda: Path(f"{shop.ledger}-wal").exists(), "a write-ahead log")
-            run.kill()
-        assert run.wait() == -9
-    files = [
-        path for path in shop.folder.rglob("*") if path.is_file() and path.suffix not in {".csv", ".yaml"}
-    ]
-    assert {"contacts.ledger", "contacts.ledger-wal"} <= {path.name for path in files}
-    assert [path.name for path in files if re.search(rb"marker", path.read_bytes(), re.IGNORECASE)] == []
-    assert re.search("marker", "".join(written), re.IGNORECASE) is None
+def test_lists_and_objects_of_a_source_are_json_text_in_a_csv_export(shop: Workshop) -> None:
+    shop.write("contacts.ndjson", '{"email":"a@example.com","name":"A","l":[1,null],"o":{"x":"\\"é"}}\n')
+    shop.job(source={"path": "contacts.ndjson"})
+    assert shop.run().returncode == 0
+    done = shop.bulk("export", "contacts.ledger", "-o", "all.csv", "--with-source")
+    assert done.returncode == 0, done.stderr
+    with (shop.folder / "all.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert (line["l"], line["o"]) == ("[1,null]", '{"x":"\\"é"}')

@@ -1,6 +1,6 @@
 """Records that suit any operation, made from what its fields say of themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -54,15 +54,24 @@ def text_of(field: Field, number: int) -> str:
     return next(text for form in tried if fits(field, text := form.format(n=number)))
 
 
-class Sample:
-    """A step that maps every field of an operation, and records for it."""
+TextOf = Callable[[Field, int], str]
 
-    def __init__(self, system: System, operation: Operation, *, records: int = 3) -> None:
+
+class Sample:
+    """A step that maps every field of an operation, and records for it.
+
+    ``text`` says what a field holds; records that are not to be sent with it are left out.
+    """
+
+    def __init__(
+        self, system: System, operation: Operation, *, records: int = 3, text: TextOf | None = None
+    ) -> None:
         self.system = system
         options = _OPTIONS.get(operation.name) or (operation.options() if operation.options else None)
         self.operation = operation.tailor(operation, options) if operation.tailor else operation
         self.terms = Terms(system.settings(), options, "seed")
         self._columns: dict[str, list[str]] = {}
+        self._text = text or text_of
         self._count = records
         fields: dict[str, FieldSpec] = {
             field.name: self._spec(field) for field in self.operation.fields if not _needless(field)
@@ -75,9 +84,9 @@ class Sample:
         if isinstance(mapping, list):
             raise ValueError(mapping)  # noqa: TRY004 - the mistakes of a sample, not a wrong type
         judged = mapping.judge(frame)
-        if judged["reason"].null_count() != records:
+        if text is None and judged["reason"].null_count() != records:
             raise AssertionError(judged["message"].to_list())
-        self.frame = mapping.encode(frame, "seed")
+        self.frame = mapping.encode(frame.filter(judged["reason"].is_null()), "seed")
 
     @property
     def batch(self) -> Batch:
@@ -94,7 +103,7 @@ class Sample:
     def _column(self, field: Field) -> Column:
         name = f"c{len(self._columns)}"
         self._columns[name] = [
-            text_of(field, 100 * number + len(self._columns)) for number in range(1, self._count + 1)
+            self._text(field, 100 * number + len(self._columns)) for number in range(1, self._count + 1)
         ]
         convert: Any = _CONVERT.get(field.kind)
         return Column(name, Shaping(convert))

@@ -175,6 +175,29 @@ def test_a_job_shows_no_secret(tmp_path: Path) -> None:
         ("name: Name", "name: [Name]", "job.yaml:14: steps[0].fields.name: "),
         ("name: Name", "name: {column: Name, splt: x}", "job.yaml:14: steps[0].fields.name: unknown key"),
         ("where: country", "where: [country", "job.yaml:5: not valid YAML"),
+        (
+            "path: people.csv",
+            "path: [people.csv, 1]",
+            "job.yaml:3: source.path: expected a path, or a list of",
+        ),
+        ("path: people.csv", "path: []", "job.yaml:3: source.path: expected a path, or a list of paths"),
+        ("rate: 10/s", "rate: [none]", "job.yaml:8: destinations.customerly.rate: expected a rate"),
+        (
+            "name: Name",
+            'name: "a\\0"',
+            "job.yaml:14: steps[0].fields.name: holds a NUL, or half of a character",
+        ),
+        ("name: Name", 'name: "\\ud800"', "job.yaml:14: steps[0].fields.name: holds a NUL, or half of a"),
+        (
+            "name: Name",
+            '"a\\0": Name',
+            "job.yaml:14: steps[0].fields: a key holds a NUL, or half of a character",
+        ),
+        (
+            "name: Name",
+            f"name: {{value: {1 << 63}}}",
+            "job.yaml:14: steps[0].fields.name.value: a number of more",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_place(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -102,6 +102,13 @@ def test_every_encoding_gives_the_same_text(tmp_path: Path, encoding: str, block
         assert rows(source) == [(1, "1", "Zoë"), (2, "2", "ß")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "idna"])
+def test_text_that_a_codec_refuses_as_a_whole_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id,name\n")
+    with pytest.raises(SourceError, match=f"cannot be read as {encoding}; set source.encoding"):
+        open_source(SourceOptions(paths=("a.csv",), base=tmp_path, encoding=encoding))
+
+
 @pytest.mark.parametrize(
     ("encoding", "bad"),
     [
