@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 import typer
 
+from bulk.conversation import ROW
 from bulk.destinations import SYSTEMS, System
 from bulk.destinations.operation import Operation
 from bulk.errors import UsageError, suggestion
@@ -113,11 +114,8 @@ def _first_rows(source: Source) -> tuple[pl.DataFrame, bool]:
         if sum(frame.height for frame in frames) >= MOST_ROWS:
             break
     more: list[Chunk] = list(islice(chunks, 1))
-    rows = (
-        pl.concat(frames)
-        if frames
-        else source.schema.to_frame().insert_column(0, pl.Series("row", [], pl.UInt32))
-    )
+    none = source.schema.to_frame().insert_column(0, pl.Series(ROW, [], pl.UInt32))
+    rows = pl.concat(frames) if frames else none
     return rows.head(MOST_ROWS), not more and rows.height <= MOST_ROWS
 
 

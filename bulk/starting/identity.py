@@ -80,9 +80,9 @@ def _like_addresses(seen: Seen, known: Mapping[str, Known]) -> Iterator[str]:
 
 def _needed(seen: Seen, emails: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first column, and those others that have an address where all before have none."""
-    used, missing = [emails[0]], seen.sample[emails[0]].is_null()
+    used, missing = [emails[0]], seen.raw(emails[0]).is_null()
     for column in emails[1:]:
-        given = seen.sample[column].is_not_null()
+        given = seen.raw(column).is_not_null()
         if (missing & given).any() and all(map(speakable, (*used, column))):
             used.append(column)
             missing = missing & ~given
@@ -91,9 +91,9 @@ def _needed(seen: Seen, emails: tuple[str, ...]) -> tuple[str, ...]:
 
 def _nobody(seen: Seen, place: Place, used: tuple[str, ...], spec: Column | Expression) -> int:
     """Return how many rows have no address, or one that is none."""
-    missing = seen.sample[used[0]].is_null()
+    missing = seen.raw(used[0]).is_null()
     for column in used[1:]:
-        missing = missing & seen.sample[column].is_null()
+        missing = missing & seen.raw(column).is_null()
     return int(missing.sum()) + (rejected(seen, place.operation, ("email",), spec) or 0)
 
 
@@ -135,8 +135,8 @@ def _unique(seen: Seen, known: Mapping[str, Known], meaning: Meaning) -> Iterato
     for column, one in known.items():
         if one.meaning is not meaning or seen.schema[column].is_nested():
             continue
-        ids = seen.sample[column].alias("id")
-        people = seen.sample[emails[0]].alias("person") if emails else seen.sample[ROW].alias("person")
+        ids = seen.raw(column).alias("id")
+        people = seen.raw(emails[0] if emails else ROW).alias("person")
         pairs = pl.DataFrame([ids, people]).drop_nulls("id").unique()
         if pairs.height == pairs["id"].n_unique() and (pairs.height or not seen.sample.height):
             yield column

@@ -37,9 +37,13 @@ class Seen:
         """Its columns and their types."""
         return pl.Schema({name: self.sample.schema[name] for name in self.columns})
 
+    def raw(self, column: str) -> pl.Series:
+        """Return a column under another name: polars would take some names of columns for patterns."""
+        return self.sample.get_column(column).alias("raw")
+
     def filled(self, column: str) -> pl.Series:
         """Return the values of a column that say something; text without the spaces around it."""
-        values = self.sample[column]
+        values = self.raw(column)
         if values.dtype != pl.String:
             return values.drop_nulls()
         bare = values.str.strip_chars().drop_nulls()

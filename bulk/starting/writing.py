@@ -194,6 +194,11 @@ def _line(line: Line, indent: int) -> str:
 
 
 def _guards(made: Draft) -> Iterator[str]:
+    if (
+        made.place.unsubscribes
+    ):  # whom nobody can unsubscribe by a request fails, and all others must not wait
+        yield _behind("# guards: {min_records: 100}", "refuse a list that was cut short")
+        return
     yield "guards:"
     if made.place.operation.confirm is not None:
         yield _behind("  canary: 10", "the first 10 go alone and are read back before the rest is sent")

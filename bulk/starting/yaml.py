@@ -5,7 +5,7 @@ import re
 
 from bulk.mapping.spec import Column, Constant, Expression, FieldSpec, Shaping
 
-_PLAIN = re.compile(r"[^\W\d_](?:[\w /().'+-]*[\w).'])?", re.ASCII)
+_PLAIN = re.compile(r"(?:\.{0,2}/)*[^\W\d_](?:[\w /().'+-]*[\w).'])?", re.ASCII)
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
 _BARE_SQL = re.compile(r"[a-z][^#{}:\\'\"]*(?:(?:'[^#{}:\\']*'|\"[^#{}:\\\"]*\")[^#{}:\\'\"]*)*")
 
