@@ -138,7 +138,7 @@ def _count(content: Content) -> tuple[int, int, bool]:
             text = utf8.decode(data)
             bad = text.count("\ufffd")
             strange += bad
-            valid += sum(not letter.isascii() for letter in text) - bad
+            valid += len(text) - len(text.encode("ascii", "ignore")) - bad
             fits_windows = fits_windows and not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D}
     finally:
         stream.close()

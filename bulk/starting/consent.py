@@ -33,7 +33,7 @@ _USUAL_YES = frozenset({"true", "yes", "1", "subscribed"})
 _USUAL_NO = frozenset({"", "false", "no", "0"})
 _REMOVED_NAME = re.compile(
     r"unsub|nonsub|clean(?:ed|_)|bounce|suppress|optout|opt(?:ed)?[-_ ]out"
-    r"|do[-_ ]?not[-_ ]?(?:contact|e?mail)"
+    r"|do[-_ ]?not[-_ ]?(?:contact|e?mail)|erasure|erase[-_d]|deletion"
     r"|blacklist|blocklist|complain|disiscritt|abgemeldet|desinscri"
 )
 _CONSENT = frozenset({Meaning.OPTED_OUT, Meaning.OPTED_IN})

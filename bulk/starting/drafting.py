@@ -26,6 +26,7 @@ _NAMES = (Meaning.FULL_NAME, Meaning.FIRST_NAME, Meaning.LAST_NAME)
 NOT_NEEDED = "not needed for this"
 UNKNOWN = "not known; remove the # to carry it over"
 EMPTY = "empty in every row that was looked at"
+NESTED = "holds lists or objects; map their members one by one"
 UNFIT = "holds values that are refused there, such as longer texts"
 SWAPPED = "day and month could be swapped"
 
@@ -124,7 +125,7 @@ class _Drafting:
             held=0 if leaving else held_back(self.seen, conditions),
             alive=() if removed else alive(self.seen, self.known),
             beside=self.beside,
-            notes=tuple(asking.notes(export, told=told, answer=answer)),
+            notes=tuple(asking.notes(None if leaving else export, told=told, answer=answer)),
             zone=self.values.zone_used(self.lines),
             nobody=not told and answer == "no",
             unnamed=self.named.nobody,
@@ -221,6 +222,9 @@ class _Drafting:
 
     def _attribute(self, column: str, known: Known, about: str = "") -> None:
         """Add an attribute; with ``about``, only offer it."""
+        if self.seen.schema[column].is_nested():
+            self.beside[column] = about or NESTED
+            return
         name = known.name or attribute_name(column)
         if self.seen.sample.height and self.seen.filled(column).is_empty():
             about = about or EMPTY
@@ -244,7 +248,7 @@ class _Drafting:
         unclear = self._unclear(line.columns[0]) if kind == "date" else ""
         crowded = "" if self._has_room(line.path) else "there is no room for more"
         against = about or unclear or crowded
-        mistaken = f"{bad:,} rows are rejected: their value is no {kind}" if bad else ""
+        mistaken = f"rows that are rejected, because their value is no {kind}: {bad:,}" if bad else ""
         self._add(replace(line, about=against or mistaken, active=not against))
 
     def _unclear(self, column: str) -> str:

@@ -162,7 +162,8 @@ def _step(made: Draft) -> Iterator[str]:
     yield f"    operation: {made.place.operation.name}"
     if made.place.open:
         yield "    method: POST"
-        yield _behind(f"    path: /{'unsubscribes' if made.removed else 'contacts'}", "below the base_url")
+        path = "unsubscribes" if made.removed else "contacts"
+        yield _behind(f"    path: /{path}", f"below the base_url: where your API takes {path}")
         yield _behind("    idempotent: false", "true, if sending somebody twice is harmless")
         yield _behind("    duplicates: keep_last", "of several rows with one address the last is sent")
     if made.zone:

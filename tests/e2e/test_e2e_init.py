@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -21,10 +21,24 @@ OTHERS = ("customerio", "kustomer", "http")
 each_export = pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
 
 
-def begin(folder: Path, case: Case, system: str = "customerly", output: str = "job.yaml") -> Path:
+def begin(folder: Path, case: Case, system: str = "customerly") -> Path:
+    """Write an export into a folder, and beside it a job for it."""
     (folder / case.file).write_bytes(case.content)
-    job = folder / output
+    job = folder / "job.yaml"
     assert start(Wanted(str(folder / case.file), system, None, job, force=False)) == 0
+    return job
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Path]:
+    """What a job is for Customerly, for each export made once."""
+    made: dict[str, Path] = {}
+
+    def job(case: Case) -> Path:
+        if case.file not in made:
+            made[case.file] = begin(tmp_path_factory.mktemp("export"), case)
+        return made[case.file]
+
     return job
 
 
@@ -44,8 +58,8 @@ def run(shop: Workshop, job: Path, system: str) -> tuple[int, dict[str, int]]:
 
 
 @each_export
-def test_every_column_of_an_export_goes_where_it_should(case: Case, tmp_path: Path) -> None:
-    job = begin(tmp_path, case)
+def test_every_column_of_an_export_goes_where_it_should(case: Case, begun: Callable[[Case], Path]) -> None:
+    job = begun(case)
     assert case.expected == places(job, list(case.columns))
     text = job.read_text()
     assert (f"{case.known}, known by its columns" if case.known else "no known export") in " ".join(
@@ -54,21 +68,23 @@ def test_every_column_of_an_export_goes_where_it_should(case: Case, tmp_path: Pa
 
 
 @each_export
-def test_a_job_holds_nothing_of_anybody(case: Case, tmp_path: Path) -> None:
-    text = begin(tmp_path, case).read_text()
+def test_a_job_holds_nothing_of_anybody(case: Case, begun: Callable[[Case], Path]) -> None:
+    text = begun(case).read_text()
     people = {*FIRST, *LAST, *(f"person{n}@" for n in range(1, PEOPLE + 1))}
     assert [value for value in people if value in text] == []
 
 
 @each_export
-def test_nobody_of_a_sound_export_is_rejected(case: Case, shop: Workshop) -> None:
-    code, counts = run(shop, begin(shop.folder, case), "customerly")
+def test_nobody_of_a_sound_export_is_rejected(
+    case: Case, begun: Callable[[Case], Path], shop: Workshop
+) -> None:
+    code, counts = run(shop, begun(case), "customerly")
     carried = 0 if case.removed else PEOPLE - case.held - case.gone
     expected = {"succeeded": carried, "skipped": PEOPLE - carried}
     assert (code, {status: count for status, count in expected.items() if count}) == (0, counts)
 
 
-@pytest.mark.parametrize(("case", "system"), [(case, OTHERS[at % 3]) for at, case in enumerate(CASES)])
+@pytest.mark.parametrize(("case", "system"), [(case, OTHERS[at % 3]) for at, case in enumerate(CASES[::2])])
 def test_other_systems_take_it_as_well(case: Case, system: str, shop: Workshop) -> None:
     code, counts = run(shop, begin(shop.folder, case, system), system)
     assert (code, counts.keys() <= {"succeeded", "skipped"}) == (0, True), counts

@@ -145,7 +145,15 @@ def test_no_yes_is_no_no() -> None:
 
 
 @pytest.mark.parametrize(
-    "stem", ["unsubscribed_members", "cleaned-2024", "Bounced", "do-not-contact", "suppression list"]
+    "stem",
+    [
+        "unsubscribed_members",
+        "cleaned-2024",
+        "Bounced",
+        "do-not-contact",
+        "suppression list",
+        "erasure-requests",
+    ],
 )
 def test_a_list_may_say_by_its_name_that_people_left(stem: str) -> None:
     made = drafted(seen(stem, email=["ada@example.com"], city=["Torino"]))
@@ -160,6 +168,18 @@ def test_an_id_that_names_two_people_names_nobody() -> None:
 def test_texts_that_are_too_long_are_cut() -> None:
     made = drafted(seen(email=["ada@example.com"], job_title=["x" * 129]))
     assert mapped(made)["attributes.job_title"] == Expression('left("job_title", 128)')
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "spec"),
+    [(1, Column("joined", Shaping("unix_seconds", None, None, "UTC"))), (9, Column("joined"))],
+)
+def test_a_few_mistakes_reject_their_rows_and_many_make_a_text(mistakes: int, spec: Column) -> None:
+    values = ["2024-01-31"] * (40 - mistakes) + ["soon"] * mistakes
+    emails = [f"person{n}@example.com" for n in range(40)]
+    made = drafted(seen(email=emails, joined=values))
+    (line,) = (line for line in made.lines if line.columns == ("joined",))
+    assert (line.spec, line.active, "1" in line.about) == (spec, True, mistakes == 1)
 
 
 def test_a_phone_number_of_one_country_is_an_attribute_at_kustomer() -> None:
