@@ -22,10 +22,10 @@ LEAVES = frozenset(
     | {"never subscribed", "never_subscribed", "not subscribed", "not_subscribed", "non-subscribed"}
     | {"nonsubscribed", "no consent", "no_consent", "bounced", "cleaned", "suppressed", "complained", "spam"}
     | {"transactional", "pending", "unconfirmed", "inactive", "blocked", "withdrawn", "denied", "declined"}
-    | {"revoked", "archived", "deleted"}
+    | {"revoked", "archived", "deleted", "cancelled", "canceled", "complaint"}
 )
 _TELLING = frozenset(
-    word for word in STAYS | LEAVES if re.search(r"subscri|opt|consent|bounced|cleaned|confirm", word)
+    word for word in STAYS | LEAVES if re.search(r"subscri|opt|consent|bounced|cleaned", word)
 )
 _MOSTLY = 0.8
 """The share of values that must say how somebody stands to e-mails; whoever has another is held back."""
@@ -59,10 +59,18 @@ def settled(seen: Seen, column: str, known: Known, *, sure: bool) -> Known | Non
     if isinstance(seen.schema[column], (pl.Boolean, pl.Int64)):
         return known
     said = seen.said(column)
+    if said & LEAVES & _TELLING:
+        return known
     if seen.share(column, STAYS | LEAVES | YES | NO) >= _MOSTLY:
         status = folded(column).endswith(("status", "state"))
         return known if sure or not status or said & _TELLING else None
     return known if sure and not seen.filled(column).is_empty() else None
+
+
+def by_values(seen: Seen, column: str) -> Known | None:
+    """Return that a column tells how people stand to e-mails, if its words show it."""
+    telling = seen.said(column) & _TELLING and seen.share(column, STAYS | LEAVES) >= _MOSTLY
+    return Known(Meaning.OPTED_IN) if telling else None
 
 
 def opted_out(seen: Seen, known: Mapping[str, Known]) -> tuple[Condition, ...]:

@@ -9,7 +9,7 @@ from bulk.destinations.system import System
 from bulk.errors import UsageError
 from bulk.mapping.spec import Column, Constant, Expression
 from bulk.starting import asking
-from bulk.starting.consent import alive, held_back, of_removed, opted_out, settled
+from bulk.starting.consent import alive, by_values, held_back, of_removed, opted_out, settled
 from bulk.starting.draft import Answers, Draft, Line, Question
 from bulk.starting.identity import identity
 from bulk.starting.meanings import Form, Known, Meaning
@@ -50,7 +50,8 @@ def draft(seen: Seen, system: System, operation: Operation | None, answers: Answ
         column: settled(seen, column, known, sure=asking.is_sure(column, sure, export))
         for column, known in found.items()
     }
-    known = {column: one for column, one in judged.items() if one is not None}
+    told = {column: judged.get(column) or by_values(seen, column) for column in seen.columns}
+    known = {column: one for column, one in told.items() if one is not None}
     conditions = opted_out(seen, known)
     removed = of_removed(seen, export, known)
     place = Place(system, operation or _usual(system, unsubscribe=bool(removed)))
@@ -225,7 +226,7 @@ class _Drafting:
         if self.seen.schema[column].is_nested():
             self.beside[column] = about or NESTED
             return
-        name = known.name or attribute_name(column)
+        name = known.name if known.name and not self._stands(known.name) else attribute_name(column)
         if self.seen.sample.height and self.seen.filled(column).is_empty():
             about = about or EMPTY
         form = Form.ANY if about == UNKNOWN else known.form
@@ -238,6 +239,10 @@ class _Drafting:
                 self._offer(Line(path, spec, (column,)), kind, about, bad)
                 return
         self._cut(column, name, about)
+
+    def _stands(self, name: str) -> bool:
+        """Tell whether an attribute is called so already."""
+        return any(line.path[-1] == name for line in self.lines if line.active)
 
     def _few(self, column: str) -> float:
         """Return how many values of a column may be mistakes."""

@@ -80,7 +80,8 @@ NAMES: Mapping[str, Known] = table(
     (
         detail("company"),
         """
-        company companyname organization organisation organizationname accountname account
+        defaultaddresscompany company companyname organization organisation organizationname
+        accountname account
         employer firma azienda societa empresa entreprise societe unternehmen bedrijf
         associatedcompany
         """,
@@ -90,16 +91,22 @@ NAMES: Mapping[str, Known] = table(
     (detail("industry"), "industry branche settore"),
     (
         detail("street"),
-        "street streetaddress address address1 addressline1 strasse rue indirizzo adresse",
+        """
+        defaultaddressaddress1 street streetaddress address address1 addressline1 strasse rue
+        indirizzo adresse
+        """,
     ),
     (detail("street_2"), "address2 addressline2"),
-    (detail("city"), "city town citta stadt ort ville ciudad cidade plaats"),
+    (detail("city"), "defaultaddresscity city town citta stadt ort ville ciudad cidade plaats"),
     (detail("state"), "state stateregion stateprovince province provincia region bundesland"),
     (
         detail("postal_code"),
-        "postalcode zip zipcode zippostalcode postcode plz cap codepostal codigopostal cep",
+        "defaultaddresszip postalcode zip zipcode zippostalcode postcode plz cap codepostal codigopostal cep",
     ),
-    (detail("country"), "country countryregion countrycode land paese pays pais nazione"),
+    (
+        detail("country"),
+        "defaultaddresscountrycode country countryregion countrycode land paese pays pais nazione",
+    ),
     (detail("language"), "language locale preferredlanguage lang lingua sprache langue idioma"),
     (detail("timezone"), "timezone fusoorario zeitzone"),
     (detail("website"), "website websiteurl url homepage sitoweb"),
@@ -108,6 +115,13 @@ NAMES: Mapping[str, Known] = table(
     (
         detail("birthday", Form.ANY),
         "birthday birthdate dateofbirth dob geburtsdatum datadinascita fechanacimiento",
+    ),
+    (
+        detail("last_modified", Form.DATE),
+        """
+        updatedat updated lastupdated dateupdated updatetime modifiedat modified lastmodified
+        modifiedtime lastmodifieddate datemodified
+        """,
     ),
     (detail("plan"), "plan planname subscriptionplan tariffa abo"),
     (detail("source"), "source leadsource originalsource originaltrafficsource signupsource"),
@@ -164,7 +178,8 @@ _CHANNEL = re.compile(r"sms|call|phone|fax|whatsapp|postal|directmail|push|mobil
 _SECRET = re.compile(r"passw|^pwd$|secret|apikey|accesstoken|creditcard|cardnumber|iban|socialsecurity|^ssn$")
 _OUT = re.compile(
     r"unsub|optout|optedout|optoutof|donotcontact|donotemail|donotmail|nomail|suppress|blacklist|blocklist"
-    r"|bounce|invalidemail|markedemailasspam|spamreport|complain|disiscri|abgemeldet|desinscri|desabonn"
+    r"|bounce|invalidemail|markedemailasspam|spamreport|complain|disiscri|abgemeldet|abmeld|austrag|abbestell"
+    r"|desinscri|desabonn|uitgeschreven|afgemeld|avmeld|wypisan|^baja"
 )
 _IN = re.compile(
     r"optin|optedin|subscribed|subscriptionstatus|emailstatus|marketingstatus|acceptsmarketing|acceptsemail"

@@ -462,7 +462,7 @@ SHOP = Case(
         "Email": EMAIL,
         "Accepts Email Marketing": ("opted_out", ["yes", "no", "yes"]),
         "Accepts SMS Marketing": flag("accepts_sms_marketing", "no", "yes"),
-        "Default Address City": ("-", CITIES),
+        "Default Address City": CITY,
         "Phone": PHONE,
         "Total Spent": ("-", ["12.50", "0.00"]),
         "Created at": date("created_at", "Apr {day}, 2023", form="%b %d, %Y"),

@@ -121,6 +121,9 @@ def test_another_column_of_the_file_shows_which_of_day_and_month_stands_first() 
             "coalesce(lower(trim(\"Marketing consent\")), '') not in ('granted')",
         ),
         ("Status", ["active", "unsubscribed"], "coalesce(lower(trim(\"Status\")), '') not in ('active')"),
+        ("Abmeldung", ["05.06.2024", None], '"Abmeldung" is not null'),
+        ("status", ["active", "bounced", "odd"], "coalesce(lower(trim(\"status\")), '') not in ('active')"),
+        ("Stand", ["subscribed", "cleaned"], "coalesce(lower(trim(\"Stand\")), '') not in ('subscribed')"),
         ("Newsletter", ["weekly", "monthly"], None),
         ("Status", ["active", "inactive"], None),
         ("SMS opt-out", ["true", "false"], None),
@@ -189,8 +192,8 @@ def test_a_phone_number_of_one_country_is_an_attribute_at_kustomer() -> None:
 
 
 def test_two_columns_of_one_name_are_two_attributes() -> None:
-    made = drafted(seen(**{"email": ["ada@example.com"], "Zip": ["1"], "postal code": ["2"]}))
-    assert {"attributes.postal_code", "attributes.postal_code_2"} <= mapped(made).keys()
+    made = drafted(seen(**{"email": ["ada@example.com"], "Postal Code": ["1"], "Zip Code": ["2"]}))
+    assert {"attributes.zip_code", "attributes.postal_code"} <= mapped(made).keys()
 
 
 def test_questions_are_asked_of_what_nobody_can_see() -> None:
