@@ -128,9 +128,12 @@ class FaultServer:
         self.asked.update(exchange.names)
         await self.answer(exchange)
 
-    def close(self) -> None:
-        for task in self._open:
+    async def close(self) -> None:
+        """Leave everybody who is still connected."""
+        left = tuple(self._open)
+        for task in left:
             task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def accept(exchange: Exchange) -> None:
@@ -161,7 +164,7 @@ def faulty(
         ready.set()
         await over.wait()
         listener.close()
-        server.close()
+        await server.close()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(listen()), name="fault server")
     thread.start()
