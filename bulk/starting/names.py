@@ -152,7 +152,8 @@ NAMES: Mapping[str, Known] = table(
         createdon signedup signedupat signupdate signup registered registeredat
         registrationdate dateadded addedat addedtime joined joinedat datejoined
         datacreazione dataregistrazione datadiregistrazione erstelltam registriertam
-        fechacreacion fechaalta datecreation dateinscription membersince customersince
+        fechacreacion fechaalta datecreation dateinscription datedinscription iscrittoil
+        dataiscrizione registrierungsdatum membersince customersince
         """,
     ),
     (Known(Meaning.TAGS, "tags"), "tags tag labels label interests groups segments lists etichette"),

@@ -70,7 +70,7 @@ def _notes(made: Draft) -> Iterator[str]:
     system = called_system(made)
     if made.removed:
         yield (
-            f"These people must not be written to: {made.removed}. They are never imported; whoever of them"
+            f"These people must not be written to ({made.removed}). They are never imported; whoever of them"
             f" is known in {system} is unsubscribed there."
         )
     if not made.place.unsubscribes and not made.removed:
@@ -168,6 +168,8 @@ def _step(made: Draft) -> Iterator[str]:
         yield _behind("    duplicates: keep_last", "of several rows with one address the last is sent")
     if made.zone:
         yield f"    # Dates without an offset are read in the zone {made.zone}: is it the one of the export?"
+    if made.place.suffixed and any(len(line.path) > 1 for line in made.lines):
+        yield f"    # Attributes are set up in {called_system(made)} first; the end of a name says its type."
     yield "    fields:"
     yield from _fields(made)
     for column, why in made.beside.items():
