@@ -28,7 +28,6 @@ def init(
             help="The job; default: SOURCE with the suffix .yaml; - is stdout.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a job that is there.")] = False,
 ) -> None:
     """Look at an export and write a commented job file with a guessed mapping; send nothing.
 
@@ -40,4 +39,4 @@ def init(
     """
     from bulk.cli.starting import Wanted, start
 
-    raise typer.Exit(start(Wanted(source=source, system=to, operation=operation, output=output, force=force)))
+    raise typer.Exit(start(Wanted(source=source, system=to, operation=operation, output=output)))

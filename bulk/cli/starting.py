@@ -33,7 +33,6 @@ class Wanted:
     system: str
     operation: str | None
     output: Path | None
-    force: bool
 
 
 def start(wanted: Wanted) -> int:
@@ -44,15 +43,15 @@ def start(wanted: Wanted) -> int:
     """
     system, operation = _target(wanted)
     output = _output(wanted)
-    if output is not None and output.exists() and not wanted.force:
-        raise UsageError(f"{output} is there already; write elsewhere with -o FILE, or over it with --force")
+    if output is not None and output.exists():
+        raise UsageError(f"{output} is there already; move it away, or write elsewhere with -o FILE")
     seen = _look(wanted.source, output)
     made = _asked(seen, system, operation)
     text = job_text(made, "JOB" if output is None else str(output))
     if output is None:
         typer.echo(text, nl=False)
     else:
-        _write(output, text, over=wanted.force)
+        _write(output, text)
     _tell(made, output)
     return 0
 
@@ -156,9 +155,9 @@ def _ask(question: Question) -> str:
         typer.echo(fault, err=True)
 
 
-def _write(output: Path, text: str, *, over: bool) -> None:
+def _write(output: Path, text: str) -> None:
     try:
-        with output.open("w" if over else "x", encoding="utf-8") as file:
+        with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise UsageError(f"-o {output}: cannot be written ({error.strerror})") from None

@@ -25,7 +25,7 @@ def begin(folder: Path, case: Case, system: str = "customerly") -> Path:
     """Write an export into a folder, and beside it a job for it."""
     (folder / case.file).write_bytes(case.content)
     job = folder / "job.yaml"
-    assert start(Wanted(str(folder / case.file), system, None, job, force=False)) == 0
+    assert start(Wanted(str(folder / case.file), system, None, job)) == 0
     return job
 
 
@@ -101,14 +101,12 @@ def test_people_who_left_are_unsubscribed_where_they_are_known(shop: Workshop, s
 PLAIN = "Email,Contact ID,Joined,Notes\nada@example.com,7,03/04/2023,x\nbob@example.com,8,05/06/2023,\n"
 
 
-def test_a_file_that_is_there_is_written_over_by_force_alone(shop: Workshop) -> None:
+def test_a_file_that_is_there_is_never_written_over(shop: Workshop) -> None:
     shop.write("people.csv", PLAIN)
     init = ("init", "people.csv", "--to", "customerly")
     assert shop.ask(*init).code == 0
     shop.write("people.yaml", "mine")
     assert (shop.ask(*init).code, (shop.folder / "people.yaml").read_text()) == (2, "mine")
-    assert shop.ask(*init, "--force").code == 0
-    assert shop.ask("check", "people.yaml", "--offline").code == 0
 
 
 def test_a_job_elsewhere_finds_its_source(shop: Workshop) -> None:
@@ -206,7 +204,7 @@ def test_typed_columns_need_no_words(tmp_path: Path) -> None:
         vip=pl.Series([True, None]),
     )
     frame.write_parquet(tmp_path / "people.parquet")
-    assert start(Wanted(str(tmp_path / "people.parquet"), "customerly", None, None, force=False)) == 0
+    assert start(Wanted(str(tmp_path / "people.parquet"), "customerly", None, None)) == 0
     expected = {
         "email": "email",
         "created_at": "attributes.created_at unix_seconds UTC",
@@ -219,4 +217,4 @@ def test_typed_columns_need_no_words(tmp_path: Path) -> None:
 def test_a_list_is_never_imported_only_because_one_operation_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "bounced.csv").write_text(PLAIN)
     with pytest.raises(UsageError, match="must not be written to"):
-        start(Wanted(str(tmp_path / "bounced.csv"), "kustomer", "create_customer", None, force=False))
+        start(Wanted(str(tmp_path / "bounced.csv"), "kustomer", "create_customer", None))

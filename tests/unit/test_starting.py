@@ -281,7 +281,7 @@ values = st.one_of(
 def begun(source: Path, system: str) -> str:
     """Write a job; return why that was refused, if it was."""
     try:
-        start(Wanted(str(source), system, None, None, force=False))
+        start(Wanted(str(source), system, None, None))
     except BulkError as error:
         return str(error)
     return ""
