@@ -98,7 +98,7 @@ LEDGERS = (
     ),
     Case(
         "status of an empty file",
-        "bulk: trial.ledger: this file is not a ledger of bulk (or is damaged); it is left as it is",
+        "bulk: trial.ledger: this ledger is empty: its run ended before anything was recorded",
         args=STATUS,
         damage=_empty,
     ),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bulk.conversation import ROW
 from bulk.errors import SourceError
+from bulk.source.decoding import Utf8
 from bulk.source.delimited import Delimited
 from bulk.source.options import Sizes
 from bulk.source.text import TextFile
@@ -69,11 +70,17 @@ def one_row(  # noqa: C901, PLR0912 - a state machine in one piece is easy to ch
         position += 1
 
 
+def marked(data: bytes) -> bytes:
+    """Put marks for undecodable bytes, without the byte-order mark: the longest field is counted in these."""
+    stream = Utf8(lambda: io.BytesIO(data), None)
+    return b"".join(iter(lambda: stream.read(1 << 20), b""))
+
+
 def reference(  # noqa: C901, PLR0912 - as above
     data: bytes,
 ) -> tuple[list[str], list[Expected]] | None:
     """Return header and rows; None if there is no usable header."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = marked(data)
     if not data.endswith((b"\r", b"\n")):
         data += b"\n"
     header: list[str] | None = None
@@ -89,12 +96,8 @@ def reference(  # noqa: C901, PLR0912 - as above
             end = row[1]
         text = data[position:end]
         fields = None
-        if row is not None and b"\0" not in text:
-            try:
-                text.decode()
-                fields = [field.decode() for field in row[0]]
-            except UnicodeDecodeError:
-                fields = None
+        if row is not None and b"\0" not in text:  # as every mark has one
+            fields = [field.decode() for field in row[0]]
         if header is None:
             if fields is None:
                 return None
@@ -141,6 +144,7 @@ headers = st.sampled_from(
 @example(header=b"h1,h2\n", body=b'"a","b\n"c","d"\n', block=100)
 @example(header=b"h1\n", body=b'"%b"' % (b"w" * 50), block=1)
 @example(header=b"h1\n", body=b'\xef\xbb\xbfa\n""\n\n', block=3)
+@example(header=b"h1\n", body=b'"""""""\n\xef\xbb\xbf\r\n%b\xef\xbb\xbf""x""x,y"' % (b"\xff" * 4), block=1)
 def test_any_rubbish_is_read_as_the_reference_reader_reads_it(header: bytes, body: bytes, block: int) -> None:
     expected = reference(header + body)
     if expected is None:
