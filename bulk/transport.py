@@ -2,15 +2,20 @@
 
 import io
 import re
+import select
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
+from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from yarl import URL
 
 from bulk import __version__
@@ -24,6 +29,7 @@ LARGEST_ANSWER = 10_000_000
 _LARGEST_PLAIN_BODY = 2**20
 """Beyond this aiohttp wants a body in pieces, lest the loop stall."""
 _CONNECT_TIMEOUT = 10.0
+_SWITCHED = 101
 _KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
 request that meets a closing connection may or may not have been processed."""
@@ -31,6 +37,18 @@ _PATH = re.compile(r"/[!-\"$-~]*")
 _METHOD = re.compile(r"[A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = {"Content-Type": "application/json"}
+_NO_CONNECTION = (
+    ((aiohttp.ClientConnectorDNSError,), "the host name cannot be resolved"),
+    (
+        (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.ServerFingerprintMismatch),
+        "no secure connection: the TLS handshake failed",
+    ),
+    ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), "the proxy refused the connection"),
+    ((TimeoutError,), "connecting took too long"),
+    ((ConnectionRefusedError,), "the connection was refused: nothing listens there"),
+    ((ConnectionResetError,), "the connection was closed at once, before anything was sent"),
+)
+"""Why nothing was sent, by what was raised; the first that fits is told."""
 _NOT_OURS = ("Content-Type",)
 """Headers that are not made up where the request does not give them."""
 
@@ -56,10 +74,9 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _Call:
-    """One exchange as the session's tracing sees it."""
+    """What is known of one exchange; ``sent`` tells whether any byte may have gone out."""
 
     on_sent: OnSent | None
-    has_body: bool
     sent: bool = False
 
     def went_out(self) -> None:
@@ -69,8 +86,16 @@ class _Call:
                 self.on_sent()
 
 
+_UNDER_WAY: ContextVar[_Call] = ContextVar("under_way")
+"""The exchange of this task, and of those that the session starts for it."""
+
+
 class _ResetError(Exception):
     """The connection was lost; aiohttp answers its own errors of this kind by sending again."""
+
+
+class _StaleError(Exception):
+    """A kept connection can carry no request any more; nothing was sent."""
 
 
 class _TooLargeError(Exception):
@@ -97,8 +122,9 @@ class Transport:
                 total=endpoint.timeout, sock_connect=min(_CONNECT_TIMEOUT, endpoint.timeout)
             ),
             proxy=_proxy(endpoint.base_url),
-            middlewares=(_once,),
-            trace_configs=[_tracing()],
+            skip_auto_headers=_NOT_OURS,
+            request_class=_on_sound_connections(),
+            response_class=_Answer,
         )
 
     async def __aenter__(self) -> Self:
@@ -128,9 +154,14 @@ class Transport:
         if not _PATH.fullmatch(request.path):
             raise ValueError("a path begins with / and holds printable ASCII other than spaces and #")
         _refuse_control_characters(request.headers)
-        call = _Call(on_sent, bool(request.body))
+        call = _Call(on_sent)
+        _UNDER_WAY.set(call)
         try:
-            return await self._exchange(request, call)
+            while True:
+                try:
+                    return await self._exchange(request, call)
+                except _StaleError:  # each closes one kept connection; the last is followed by a new one
+                    continue
         except (aiohttp.ClientError, OSError, _ResetError, _TooLargeError, UnicodeError) as error:
             return self._failure(error, call)
 
@@ -141,8 +172,6 @@ class Transport:
             data=_payload(request.body),
             headers=_headers(request),
             allow_redirects=False,
-            trace_request_ctx=call,
-            skip_auto_headers=_NOT_OURS,
         ) as answer:
             try:
                 body = await _body(answer)
@@ -174,50 +203,67 @@ def _explain(error: Exception, call: _Call) -> tuple[str, str]:
 
 def _why_no_connection(error: Exception) -> str:
     """Return a sentence about a request of which nothing was sent."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name cannot be resolved"
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.ServerFingerprintMismatch):
-        return "no secure connection: the certificate or the TLS handshake was refused"
-    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-        return "the proxy refused the connection"
-    if isinstance(error, TimeoutError):
-        return "connecting took too long"
-    return "no connection"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "it cannot be verified"
+        return f"the server's certificate is not trusted: {why}"
+    causes = (error, getattr(error, "os_error", None))
+    said = (sentence for kinds, sentence in _NO_CONNECTION if any(isinstance(one, kinds) for one in causes))
+    return next(said, "the host cannot be reached")
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep the session from sending idempotent methods again by itself when a kept connection was reset."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        raise _ResetError from error
+class _Answer(aiohttp.ClientResponse):
+    """An answer that is waited for once: the session would send idempotent methods again by itself.
+
+    After 101, which nobody asked for, its connection speaks another protocol and is closed.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        try:
+            await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            raise _ResetError from error
+        if self.status == _SWITCHED and protocol is not None:
+            protocol.close()
+        return self
 
 
-def _tracing() -> aiohttp.TraceConfig:
-    """Tell each call when its bytes go out: with the first piece of the body if there is one."""
+def _on_sound_connections() -> type[aiohttp.ClientRequest]:
+    """Return a class of requests that say when they go out, and never do on a connection that was let go.
 
-    async def headers(
-        _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        _sent: aiohttp.TraceRequestHeadersSentParams,
-    ) -> None:
-        call: _Call = context.trace_request_ctx
-        if not call.has_body:
-            call.went_out()
+    What arrives there while nothing is asked is its end, or an answer to nobody: the next request would
+    take that for its own, and each after it the answer of the one before.
+    """
+    used: WeakKeyDictionary[object, Callable[[int], object]] = WeakKeyDictionary()
 
-    async def chunk(
-        _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        _sent: aiohttp.TraceRequestChunkSentParams,
-    ) -> None:
-        context.trace_request_ctx.went_out()
+    class Careful(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            protocol = conn.protocol
+            arrived = used.get(protocol) if protocol is not None else None
+            if arrived is not None and (arrived(0) or protocol is None or protocol.should_close):
+                raise _StaleError
+            if arrived is None and protocol is not None:
+                used[protocol] = _arrivals(conn)
+            answer = await super().send(conn)
+            if not self.body:
+                _UNDER_WAY.get().went_out()
+            return answer
 
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_headers_sent.append(headers)
-    tracing.on_request_chunk_sent.append(chunk)
-    return tracing
+        async def write_bytes(
+            self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+        ) -> None:
+            _UNDER_WAY.get().went_out()
+            await super().write_bytes(writer, conn, content_length)
+
+    return Careful
+
+
+def _arrivals(connection: Connection) -> Callable[[int], object]:
+    """Return what tells whether anything arrived, also if the loop has not seen it yet."""
+    arrived = select.poll()
+    if connection.transport is not None:
+        arrived.register(connection.transport.get_extra_info("socket"), select.POLLIN)
+    return arrived.poll
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -237,11 +283,11 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     """Read the body in pieces as they are decoded, so that a small answer cannot unfold into a huge one."""
     pieces: list[bytes] = []
     size = 0
-    async for piece in answer.content.iter_any():
-        size += len(piece)
+    while not answer.content.at_eof():
+        pieces.append(await answer.content.readany())
+        size += len(pieces[-1])
         if size > LARGEST_ANSWER:
             raise _TooLargeError
-        pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

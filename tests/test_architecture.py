@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"prepare"}),
-    frozenset({"suppression", "matching", "reaching"}),
+    frozenset({"suppression", "matching", "reaching", "starting"}),
     frozenset({"job"}),
     frozenset({"runner"}),
     frozenset({"report", "verify"}),
@@ -45,7 +45,7 @@ ONLY_IN = {
 }
 
 # Components that compute and do nothing else, and what they therefore never import.
-PURE = frozenset({"mapping", "plan", "conversation", "retry", "destinations"})
+PURE = frozenset({"mapping", "plan", "conversation", "retry", "destinations", "starting"})
 IMPURE = frozenset(
     {"asyncio", "aiohttp", "time", "random", "os", "pathlib", "structlog", "socket", "sqlite3"},
 )

@@ -16,6 +16,7 @@ from bulk.cli.audit import audit
 from bulk.cli.check import check
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
+from bulk.cli.init import init
 from bulk.cli.preview import preview
 from bulk.cli.pull import pull
 from bulk.cli.purge import purge
@@ -34,6 +35,7 @@ _COMMANDS = (
     run,
     preview,
     check,
+    init,
     pull,
     status,
     export,

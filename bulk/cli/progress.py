@@ -121,7 +121,8 @@ class Watcher:
         lane = self._run.lanes.get(self._run.setup.steps[step].destination)
         if lane is None:
             return []
-        return [f"paused by server {lane.paused_for:,.0f} s"] if lane.paused_for > 0 else []
+        paused = [f"paused by server {lane.paused_for:,.0f} s"] if lane.paused_for > 0 else []
+        return [*paused, f"no usable answer: {lane.illness}"] if lane.illness else paused
 
     def _say(self) -> None:
         """Write one line about every step."""
@@ -130,12 +131,14 @@ class Watcher:
             return
         for step, board in zip(self._run.setup.steps, self._run.ledger.boards, strict=False):
             counts = {status.value: count for status, count in board.counts.items()}
+            waits = self._waits(step.index)
             self._log.info(
                 "progress",
                 step=step.name,
                 destination=step.destination,
                 **counts,
                 per_second=round(self._rate(step.index), 1),
+                **({"waiting": ", ".join(waits)} if waits else {}),
             )
 
 

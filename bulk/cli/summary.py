@@ -49,4 +49,9 @@ def _next_steps(view: View, path: Path) -> list[str]:
         )
     if any(step.counts[Status.FAILED] for step in view.steps):
         lines.append("Send the failed ones again: the same command with --retry failed")
+    if any(step.counts[Status.UNKNOWN] for step in view.steps):
+        lines.append(
+            "Look there whether the unknown ones arrived; to send them once more, whether they did or not:"
+            " the same command with --retry unknown"
+        )
     return lines

@@ -39,7 +39,7 @@ def verify(
 ) -> None:
     """Read every erased person back again, of all passes, and update the ledger; remove nobody.
 
-    Exit code 3 while anyone is present, 4 while anyone could not be read, else 0.
+    Exit code 3 while anyone is present, 4 while anyone could not be read or is still to be erased, else 0.
 
     Example: bulk verify erasure.ledger --source requests.csv
     """

@@ -157,6 +157,7 @@ class _Session:
         with self._signals():
             for group in groups:
                 await self._group(group)
+        self._count_unfinished(groups)
         code = self._code()
         self._ledger.end_run(time.time(), code, {})
         self._tell(code)
@@ -255,10 +256,21 @@ class _Session:
         self._met += looking.met(lane.name)
         self._log.info("looked", destination=lane.name, contacts=looking.seen)
 
+    def _count_unfinished(self, groups: list[Group]) -> None:
+        """Count whom the last pass is still to erase as unread: nobody may take them for gone."""
+        for one in (one for group in groups for one in group.asked if one.number == self._ledger.number):
+            if unsent := self._ledger.boards[one.step.index].unsent:
+                place = one.step.destination
+                self._log.warning("not_erased_yet", destination=place, rows=unsent, next="run the job again")
+                self._add(place, Tally(unread=unsent))
+
     def _note(self, destination: str, number: int, tally: Tally) -> None:
-        self._tallies[destination] = self._tallies.get(destination, Tally()) + tally
+        self._add(destination, tally)
         counts = {"absent": tally.absent, "still_present": tally.still_present, "unread": tally.unread}
         self._log.info("read_back", destination=destination, number=number, **counts)
+
+    def _add(self, destination: str, tally: Tally) -> None:
+        self._tallies[destination] = self._tallies.get(destination, Tally()) + tally
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

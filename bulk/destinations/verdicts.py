@@ -4,6 +4,8 @@ from bulk.conversation import Response, Status, Verdict
 
 LONGEST_MESSAGE = 500
 """Characters of a vendor's message that are kept."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTED = "the server redirects, and redirects are never followed; mend base_url, or the step's path"
 
 
 def accepted(response: Response, reason: str = "", object_id: str = "") -> Verdict:
@@ -24,7 +26,8 @@ def not_found(response: Response) -> Verdict:
 
 def refused(response: Response, message: str = "", reason: str = "refused", code: str = "") -> Verdict:
     """Return the verdict of an answer that refuses what was sent; the vendor's words are cut to a length."""
-    said = message[:LONGEST_MESSAGE] or f"HTTP {response.status} without an explanation"
+    said = _REDIRECTED if response.status in _REDIRECTS else message[:LONGEST_MESSAGE]
+    said = said or f"HTTP {response.status} without an explanation"
     return Verdict(Status.FAILED, reason, response.status, code, said, response.request_id)
 
 

@@ -44,10 +44,11 @@ def unpacked(body: bytes) -> pl.DataFrame:
     Raises:
         DamagedError: It has changed since.
     """
-    if zlib.crc32(memoryview(body)[_CHECK:]) != int.from_bytes(body[:_CHECK], "big"):
+    frame = memoryview(body)[_CHECK:]
+    if not frame or zlib.crc32(frame) != int.from_bytes(body[:_CHECK], "big"):
         raise DamagedError
     try:
-        return pl.read_ipc(BytesIO(memoryview(body)[_CHECK:]))
+        return pl.read_ipc(BytesIO(frame))
     except (PolarsError, OSError) as error:
         raise DamagedError from error
 

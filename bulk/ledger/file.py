@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import orjson
@@ -14,6 +14,7 @@ from bulk.errors import HeldError, LedgerError, StoppedError
 from bulk.ledger.chain import Chain
 from bulk.ledger.schema import APPLICATION_ID, LATER_TABLES, TABLES, VERSION
 from bulk.ledger.shape import misbuilt, misvalued
+from bulk.ledger.wal import index_of, lost_frames, wal_of
 
 _HEADER = 100
 _MAGIC = b"SQLite format 3\x00"
@@ -41,6 +42,8 @@ def check_ours(path: Path) -> None:
     """
     if not path.exists():
         raise LedgerError(f"{path}: there is no such ledger")
+    if not path.stat().st_size:
+        raise LedgerError(f"{path}: this ledger is empty: its run ended before anything was recorded")
     if not is_ledger(path):
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
 
@@ -81,14 +84,25 @@ def _of_sqlite(path: Path) -> Iterator[None]:
 
 
 class Writing(sqlite3.Connection):
-    """A connection that may write; where erasures are recorded, every commit gets a link of the chain."""
+    """A connection that may write; where erasures are recorded, every commit gets a link of the chain.
+
+    Attributes:
+        chain: Links the commits.
+        hold: The right to write; None once what was held is put back in another file.
+    """
 
     chain: Chain | None = None
+    hold: "Hold | None" = None
 
 
 @contextmanager
 def transaction(connection: Writing, path: Path) -> Iterator[None]:
-    """Write all or nothing."""
+    """Write all or nothing.
+
+    Raises:
+        StoppedError: The file cannot be written, or somebody took it away: then a copy is put back.
+    """
+    _refuse_if_taken_away(connection, path)
     with _of_sqlite(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -101,6 +115,58 @@ def transaction(connection: Writing, path: Path) -> Iterator[None]:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _refuse_if_taken_away(connection: Writing, path: Path) -> None:
+    """Write no more to a file that nobody would ever find again."""
+    if connection.hold is None:
+        raise StoppedError(f"{path}: the ledger was taken away, and nothing more is written to it")
+    if not connection.hold.in_place(path):
+        connection.hold = None
+        kept = _put_back(connection, path)
+        raise StoppedError(
+            f"{path}: somebody removed, moved or replaced the ledger while it was written; what it held"
+            f" stands in {kept} now; see that this is what is called {path}, then run the command again"
+        )
+    if not wal_of(path).exists():
+        raise StoppedError(
+            f"{path}: somebody removed {wal_of(path)}, which is a part of the ledger while it is written;"
+            " it is written whole again; run the command again to continue"
+        )
+
+
+def _put_back(connection: Writing, path: Path) -> Path:
+    """Copy what a ledger that was taken away holds to where it stood, or beside what stands there now."""
+    stood = path.resolve()
+    kept = stood.with_name(f"{stood.name}.rescued") if stood.exists() else path
+    try:
+        # An empty file makes SQLite drop the WAL of the former one, if that was left.
+        os.close(os.open(kept.resolve(), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with closing(sqlite3.connect(kept)) as copy:
+            connection.backup(copy)
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", "") or getattr(error, "sqlite_errorname", "")
+        raise LedgerError(
+            f"{path}: somebody removed, moved or replaced the ledger while it was written, and what it held"
+            f" cannot be put back as {kept} ({why}); find it before anything is sent again"
+        ) from None
+    return kept
+
+
+def close(connection: Writing, path: Path) -> None:
+    """Close a ledger and leave no WAL beside it, unless somebody reads it.
+
+    Raises:
+        StoppedError: Somebody took the file away since it was last written; what it held is put back.
+    """
+    try:
+        if connection.hold is not None and not connection.hold.in_place(path):
+            _refuse_if_taken_away(connection, path)
+    finally:
+        with translated(path):
+            with suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA journal_mode=DELETE")
+            connection.close()
 
 
 PATIENCE = 60.0
@@ -118,6 +184,13 @@ class Hold:
             os.close(self._descriptor)
             raise HeldError(f"{path}: another run holds this ledger; wait for it, or stop it first") from None
 
+    def in_place(self, path: Path) -> bool:
+        """Tell whether the file that is held still stands where it was."""
+        try:
+            return os.path.samestat(path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Give the right up; only after SQLite has closed the file."""
         if self._descriptor >= 0:
@@ -132,10 +205,21 @@ def _open_private(path: Path) -> int:
         raise LedgerError(f"{path}: the ledger cannot be opened for writing ({error.strerror})") from None
 
 
-def connect(path: Path) -> Writing:
+def _refuse_damaged_wal(path: Path) -> None:
+    """Refuse to go on where SQLite would drop what was recorded without a word."""
+    if lost_frames(path):
+        raise LedgerError(
+            f"{path}: {wal_of(path)} is a part of the ledger and is cut short, damaged or gone: outcomes that"
+            " were recorded are missing; put it back as it was, or restore both from a backup."
+            f" To go on without them, remove {index_of(path)}: some of what is settled will be sent again"
+        )
+
+
+def connect(path: Path, hold: Hold) -> Writing:
     """Open a ledger that is held for writing; create its tables if it is new."""
     if path.stat().st_size and not is_ledger(path):
         raise LedgerError(f"{path}: this file is not a ledger of bulk (or is damaged); it is left as it is")
+    _refuse_damaged_wal(path)
     with suppress(PermissionError):
         path.chmod(0o600)
     connection = Writing(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
@@ -144,6 +228,7 @@ def connect(path: Path) -> Writing:
     except BaseException:
         connection.close()
         raise
+    connection.hold = hold
     return connection
 
 
@@ -185,6 +270,7 @@ def connect_reader(path: Path, *, values: bool = True) -> sqlite3.Connection:
         LedgerError: It is missing, not ours, or damaged.
     """
     check_ours(path)
+    _refuse_damaged_wal(path)
     with translated(path):
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bulk.ledger.columns import KEYS, as_told, packed, unpacked
 from bulk.ledger.deliveries import Deliveries
 from bulk.ledger.entries import INSERT, Entry, coalesce, values
 from bulk.ledger.erasures import Erasures, Person
-from bulk.ledger.file import Hold, connect, transaction, translated
+from bulk.ledger.file import Hold, close, connect, transaction, translated
 from bulk.ledger.folding import fold, intended, listed
 from bulk.ledger.keys import called, key_secret_id, secret_id
 from bulk.ledger.lookup import Hash, Hashes, named
@@ -43,7 +43,7 @@ class Ledger:
         self._entropy = entropy
         self._hold = Hold(path)
         try:
-            self._connection = connect(path)
+            self._connection = connect(path, self._hold)
         except BaseException:
             self._hold.release()
             raise
@@ -56,12 +56,13 @@ class Ledger:
         self.facts = PassFacts("", "", "", {}, ())
 
     def close(self) -> None:
-        """Close the file, then give up the hold on it; unless somebody reads it, no WAL is left beside it."""
+        """Close the file, then give up the hold on it; unless somebody reads it, no WAL is left beside it.
+
+        Raises:
+            StoppedError: Somebody took the file away; what it held is put back.
+        """
         try:
-            with translated(self.path):
-                with suppress(sqlite3.OperationalError):
-                    self._connection.execute("PRAGMA journal_mode=DELETE")
-                self._connection.close()
+            close(self._connection, self.path)
         finally:
             self._hold.release()
 

@@ -124,16 +124,21 @@ def _misbuilt(expression: pl.Expr) -> Iterator[str]:
 
 
 def _uncomputable(expression: pl.Expr, schema: pl.Schema) -> Iterator[str]:
-    empty = schema.to_frame()
+    empty = _nulls(schema, 0)
     try:
         for height in (0, 2):
-            result = empty.clear(height).select(expression.alias("result"))
+            result = _nulls(schema, height).select(expression.alias("result"))
             if expression.meta.root_names() and result.height != height:
                 yield f"the expression is not row-wise: {_WHOLE}"
         if any(_casts_text_to_date(node, empty) for node in _nodes(expression)):
             yield "polars cannot cast text to a date; use strptime(text, format)"
     except POLARS_ERRORS as error:
         yield f"the expression cannot be computed: {first_line(error)}"
+
+
+def _nulls(schema: pl.Schema, height: int) -> pl.DataFrame:
+    """Return rows without a value; ``clear`` takes some names of columns for patterns."""
+    return pl.DataFrame([pl.Series(name, [None] * height, dtype) for name, dtype in schema.items()])
 
 
 def _nodes(expression: pl.Expr) -> Iterator[dict[str, Any]]:

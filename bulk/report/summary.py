@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bulk.conversation import ROW, Status
+from bulk.conversation import LOST_REASONS, ROW, Status
 from bulk.ledger.columns import told_rows
 from bulk.ledger.view import StepView, View
 
@@ -80,8 +80,9 @@ def top_reasons(view: View) -> list[str]:
         for status, reason, rows, message in (
             grouped.sort("rows", descending=True).head(MOST_REASONS).iter_rows()
         ):
-            # Why a row was rejected we say ourselves; a destination's words may name somebody.
-            example = f", such as: {message}" if message and status == Status.REJECTED else ""
+            # Why a row was rejected, or has no answer, we say; a destination's words may name somebody.
+            ours = status == Status.REJECTED or reason in LOST_REASONS
+            example = f", such as: {message}" if message and ours else ""
             lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
     return lines
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from bulk.retry.decision import RetryPolicy, backoff
 
+SUSPICIOUS = 3
+"""Ill answers in a row from which on people are told."""
 IN_A_ROW = 20
 WINDOW = 100
 SHARE = 90
@@ -52,6 +54,11 @@ class Breaker:
         self._probes = 0
         self._probing = False
         self._next_probe = 0.0
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether the last answers were ill, be they few yet."""
+        return self.state is not BreakerState.CLOSED or self._row >= SUSPICIOUS
 
     def may_send(self, now: float) -> Permit | None:
         """Let one request through, or return None."""

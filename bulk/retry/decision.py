@@ -148,9 +148,7 @@ def _after_no_contact(
     """Try again whether repeatable or not: nothing was processed."""
     tries = replace(tries, refused=tries.refused + 1)
     wait = _wait(policy, tries.refused, _asked(reply, moment), moment.draw)
-    if not probe and wait > _left(policy, tries, moment):
-        return GiveUp(_lost(reply, tries))
-    return Again(wait, tries)
+    return Again(wait, tries) if probe else _in_time(policy, tries, reply, moment, wait)
 
 
 def _after_illness(
@@ -160,16 +158,26 @@ def _after_illness(
     tried = replace(tries, ill=tries.ill + 1)
     if not tries.repeatable:
         return GiveUp(_lost(reply, tried))
-    asked = _asked(reply, moment)
-    wait = _wait(policy, tried.ill, asked, moment.draw)
+    wait = _wait(policy, tried.ill, _asked(reply, moment), moment.draw)
     if probe:
         return Again(wait, tries)
+    decision = _in_time(policy, tried, reply, moment, wait)
+    used_up = tried.ill >= policy.attempts
+    return GiveUp(_lost(reply, tried)) if used_up and isinstance(decision, Again) else decision
+
+
+def _in_time(
+    policy: RetryPolicy, tries: Tries, reply: Response | Failure, moment: Moment, wait: float
+) -> Decision:
+    """Try again if there is time; whoever is asked to stay away for longer does, with all that is pending."""
     left = _left(policy, tries, moment)
-    if asked is not None and asked > left:
-        return StopDestination(f"the server asks to stay away for a while ({_status(reply)})", asked)
-    if tried.ill >= policy.attempts or (asked is None and wait > left):
-        return GiveUp(_lost(reply, tried))
-    return Again(min(wait, left), tried)
+    asked = _asked(reply, moment)
+    if isinstance(reply, Response) and asked is not None:
+        if asked > left:
+            return StopDestination(f"the server asks to stay away for a while ({reply.status})", asked)
+    elif wait > left:
+        return GiveUp(_lost(reply, tries))
+    return Again(min(wait, left), tries)
 
 
 def _asked(reply: Response | Failure, moment: Moment) -> float | None:
@@ -185,10 +193,6 @@ def _wait(policy: RetryPolicy, attempt: int, asked: float | None, draw: float) -
 def _left(policy: RetryPolicy, tries: Tries, moment: Moment) -> float:
     """Return the seconds within which a next try must begin."""
     return policy.max_elapsed - (moment.now - tries.started)
-
-
-def _status(reply: Response | Failure) -> int | None:
-    return reply.http_status if isinstance(reply, Lost) else reply.status
 
 
 def _lost(reply: Response | Failure, tries: Tries) -> Lost:

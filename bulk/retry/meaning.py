@@ -11,7 +11,10 @@ DAY = 86_400.0
 """Nobody means a longer wait than this, in seconds."""
 _TOO_MANY = 429
 _UNAVAILABLE = 503
-_ILL = frozenset({408, 425, 500, 502, 503, 504, 522, 524})
+_FIRST_ANSWER, _FIRST_ERROR = 200, 500
+_ILL = frozenset({408, 425})
+_NEVER = frozenset({501, 505})
+"""Errors of a server that will say the same tomorrow: it cannot do what is asked."""
 _UNWELCOME = frozenset({401, 403})
 _EPOCH_SECONDS = 1e9
 """Larger numbers are points in time (2001 and later), not seconds to wait."""
@@ -25,9 +28,16 @@ def meaning_of(response: Response, now_unix: float) -> Meaning:
         return Meaning.THROTTLED
     if response.status == _UNAVAILABLE and retry_after(response.headers, now_unix) is not None:
         return Meaning.THROTTLED
-    if response.status in _ILL:
+    if _is_ill(response.status):
         return Meaning.RETRY
     return Meaning.STOP if response.status in _UNWELCOME else Meaning.ANSWER
+
+
+def _is_ill(status: int) -> bool:
+    """Tell whether the server, or what stands before it, is ill; numbers that are no status count as 5xx."""
+    if _FIRST_ANSWER <= status < _FIRST_ERROR:
+        return status in _ILL
+    return status not in _NEVER
 
 
 def retry_after(headers: Mapping[str, str], now_unix: float, status: int | None = None) -> float | None:

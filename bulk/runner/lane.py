@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bulk.conversation import NOT_CONFIGURED, Lost, Meaning, Reply, Request, Response
 from bulk.destinations.system import Reading
+from bulk.destinations.verdicts import is_2xx
 from bulk.errors import StoppedError
 from bulk.retry import Again, GiveUp, Moment, Permit, RetryPolicy, decide, meaning_of
 from bulk.retry import Tries as RetryTries
@@ -50,6 +51,11 @@ class Lane:
     def paused_for(self) -> float:
         """Seconds until something may be sent again; 0 if no pause is in force."""
         return max(way.pacer.paused_for for way in self._ways.values())
+
+    @property
+    def illness(self) -> str:
+        """Why it has given no usable answer of late, in our own words; empty if it has."""
+        return next((way.illness for way in self._ways.values() if way.illness), "")
 
     @property
     def found_rate(self) -> float | None:
@@ -97,7 +103,7 @@ class Lane:
         """Send a request once, when the breaker and the pacer let it through."""
         permit = await way.permit()
         if permit is None:
-            raise self._stopped("it has not given a usable answer for too long", None)
+            raise self._stopped(f"it has given no usable answer for too long ({way.illness})", None)
         try:
             async with AsyncExitStack() as held:
                 with self.stop.interruptible():
@@ -111,11 +117,13 @@ class Lane:
         except BaseException:
             way.dropped(permit)
             raise
-        meaning = self._meaning(reply)
+        meaning, why = self._meaning(reply)
         if caution:
             caution.processed(maybe=_maybe_processed(reply, meaning))
         self.traffic.throttled += meaning is Meaning.THROTTLED
-        way.learn(reply, meaning, slot, permit)
+        way.learn(reply, meaning, slot, permit, why)
+        if meaning is Meaning.RETRY and isinstance(reply, Response) and is_2xx(reply):
+            return Lost("broken_answer", why, reply.status), meaning, permit
         return reply, meaning, permit
 
     async def _declare(self, caution: Caution, way: Way) -> None:
@@ -129,14 +137,16 @@ class Lane:
             caution.processed(maybe=False)
             raise
 
-    def _meaning(self, reply: Reply) -> Meaning:
+    def _meaning(self, reply: Reply) -> tuple[Meaning, str]:
+        """Return what a reply means, and why in our own words."""
         if isinstance(reply, Lost):
-            return Meaning.RETRY
+            return Meaning.RETRY, reply.message
+        why = f"the server answered {reply.status}"
         by_status = meaning_of(reply, self._world.unix())
         if by_status is Meaning.THROTTLED:
-            return by_status
+            return by_status, why
         reading = self._read(reply)
-        return reading.meaning if reading else by_status
+        return (reading.meaning, reading.why or why) if reading else (by_status, why)
 
     def _why(self, reply: Reply) -> str:
         reading = self._read(reply) if isinstance(reply, Response) else None

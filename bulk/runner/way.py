@@ -44,7 +44,13 @@ class Way:
         self._world = world
         self._stop = stop
         self._breaker = Breaker(policy, world.draw)
+        self._why_ill = ""
         self._answered = asyncio.Event()
+
+    @property
+    def illness(self) -> str:
+        """Why it has given no usable answer of late; empty if it has."""
+        return self._why_ill if self._breaker.suspicious else ""
 
     async def permit(self) -> Permit | None:
         """Wait until the breaker lets a request through; None if it never will."""
@@ -65,9 +71,10 @@ class Way:
         """Take note that a request that was let through was not sent, or its answer not waited for."""
         self._breaker.dropped(permit)
 
-    def learn(self, reply: Reply, meaning: Meaning, slot: Slot, permit: Permit) -> None:
-        """Take note of what came back."""
+    def learn(self, reply: Reply, meaning: Meaning, slot: Slot, permit: Permit, why: str) -> None:
+        """Take note of what came back, and ``why`` it means that."""
         if meaning is Meaning.RETRY:
+            self._why_ill = why
             self._breaker.ill(permit, asyncio.get_running_loop().time())
         else:
             self._breaker.well(permit)

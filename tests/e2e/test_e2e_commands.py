@@ -147,9 +147,9 @@ def test_the_schema_is_json_schema(shop: Workshop) -> None:
 def test_every_example_in_the_help_works(afresh: Workshop) -> None:
     (afresh.folder / "jobs").symlink_to(REPOSITORY / "jobs")
     commands = re.findall(r"^  ([a-z]+) ", afresh.bulk("--help").stdout, re.MULTILINE)
-    assert {"run", "preview", "check", "status", "export", "schema"} <= set(commands)
+    assert {"run", "preview", "check", "init", "status", "export", "schema"} <= set(commands)
     ordered = sorted(
-        set(commands) & {"run", "preview", "check", "status", "export", "destinations", "schema"},
+        set(commands) & {"run", "preview", "check", "init", "status", "export", "destinations", "schema"},
         key="run".__ne__,
     )
     for command in ordered:

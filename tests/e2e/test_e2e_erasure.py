@@ -258,6 +258,27 @@ def test_who_awaits_being_read_back_never_blocks_the_requests_of_the_next_day(
     assert (sandbox.contacts(), sandbox.contacts("leads")) == ({}, {})
 
 
+def test_whom_an_unfinished_run_is_still_to_erase_nobody_takes_for_gone(
+    erasures: Erasures, sandbox: Sandbox
+) -> None:
+    people = [person(n) for n in range(1, 4)]
+    put_everywhere(sandbox, *people)
+    erasures.erasing("customerly")
+    erasures.asking(*people)
+    assert erasures.erase("--limit", "1").code == 0
+
+    done = erasures.ask("verify", str(erasures.ledger), "--json")
+
+    assert (done.code, json.loads(done.stdout)["destinations"]["customerly"]) == (
+        4,
+        count(absent=1, unread=2),
+    )
+    assert "run the job again" in done.stderr
+    assert erasures.seen("--contacts", "pull") == (4, {"customerly": count(absent=1, unread=2)})
+    assert erasures.erase().code == 0
+    assert erasures.seen() == (0, {"customerly": count(absent=3)})
+
+
 def test_nobody_is_taken_for_another_and_whom_it_would_find_is_seen_before(
     erasures: Erasures, sandbox: Sandbox
 ) -> None:

@@ -73,6 +73,7 @@ async def test_a_server_that_is_always_ill_is_soon_left_alone(tmp_path: Path) ->
         began = time.monotonic()
         assert await desk.run() == 4
         assert time.monotonic() - began < 15
+        assert "no usable answer for too long (the server answered 503)" in " ".join(desk.notes)
         assert len(server.bodies) <= AT_MOST
         assert desk.statuses()["pending"] >= 1_000 - AT_MOST
         server.answer = accept_all
@@ -90,6 +91,7 @@ async def test_a_server_that_is_not_there_is_soon_left_alone(tmp_path: Path) -> 
         began = time.monotonic()
         assert await desk.run() == 4
         assert time.monotonic() - began < 15
+    assert "no usable answer for too long (the connection was refused" in " ".join(desk.notes)
     assert desk.statuses()["pending"] >= 1_000 - AT_MOST
     async with serving(accept_all) as server:
         assert await desk.run(f"destinations.customerly.base_url={server.url}") == 2, (

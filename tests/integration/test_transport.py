@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import socket
 import tracemalloc
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from wire_server import Exchange, Server, say_ok, serving
@@ -145,6 +147,35 @@ async def test_a_request_on_a_kept_connection_that_is_reset_goes_out_once(method
     assert len(server.seen) == 2
 
 
+async def speak(exchange: Exchange) -> None:
+    await exchange.reply(body=b'{"to":"nobody"}')
+
+
+async def close(exchange: Exchange) -> None:
+    exchange.writer.close()
+    await exchange.writer.wait_closed()
+
+
+@pytest.mark.parametrize("looks", [0, 20], ids=["not seen yet", "seen by the loop"])
+@pytest.mark.parametrize("do", [speak, close])
+async def test_a_kept_connection_on_which_the_server_did_anything_is_not_used_again(
+    do: Callable[[Exchange], Awaitable[None]], looks: int
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(body=exchange.body)
+
+    sent: list[int] = []
+    async with serving(answer) as server, Transport(Endpoint(server.url)) as transport:
+        for number in range(3):
+            reply = await transport.send(Request("POST", PATH, b"%d" % number), partial(sent.append, number))
+            assert isinstance(reply, Response)
+            assert reply.json == number
+            await do(server.seen[-1])
+            for _ in range(looks):
+                await asyncio.sleep(0)
+    assert (sent, len(server.seen), server.connections) == ([0, 1, 2], 3, 3)
+
+
 async def test_a_refused_connection_means_that_nothing_was_processed() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -152,12 +183,14 @@ async def test_a_refused_connection_means_that_nothing_was_processed() -> None:
         async with Transport(Endpoint(f"http://127.0.0.1:{unused.getsockname()[1]}")) as transport:
             reply = lost(await transport.send(Request("GET", PATH), lambda: calls.append(None)))
     assert (reply.reason, reply.processed, calls) == ("connection", False, [])
+    assert "refused" in reply.message
 
 
 async def test_an_unknown_host_means_that_nothing_was_processed() -> None:
     async with Transport(Endpoint("http://nowhere.invalid")) as transport:
         reply = lost(await transport.send(Request("GET", PATH)))
     assert (reply.reason, reply.processed) == ("connection", False)
+    assert reply.message == "the host name cannot be resolved"
 
 
 async def test_a_failed_handshake_means_that_nothing_was_processed() -> None:
@@ -244,6 +277,20 @@ async def test_the_connection_of_a_broken_answer_is_not_used_again() -> None:
         reply = await sent_to(server, times=2)
     assert isinstance(reply, Response)
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("headers", ["", "Upgrade: x\r\n", "Upgrade: x\r\nConnection: Upgrade\r\n"])
+async def test_a_connection_that_the_server_switched_over_is_not_used_again(headers: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if len(server.seen) > 1:
+            await exchange.reply()
+            return
+        await exchange.write(f"HTTP/1.1 101 Switching Protocols\r\n{headers}\r\n".encode())
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server, Transport(Endpoint(server.url, timeout=5.0)) as transport:
+        replies = [await transport.send(Request("POST", PATH, b"{}")) for _ in range(2)]
+    assert [reply.status for reply in replies if isinstance(reply, Response)] == [101, 200]
 
 
 async def test_the_largest_answer_is_still_an_answer() -> None:

@@ -36,6 +36,8 @@ from bulk.runner.way import World
 T = TypeVar("T")
 UNIX = 1_790_000_000.0
 MOST_RUNS, MOST_CALM_RUNS = 5, 8
+NIGHT = 60.0
+"""Seconds to the next night: by then all that was under way is done, as nobody can undo what comes later."""
 LATENCIES = (0.0, 0.0, 0.0, 0.002, 0.02)
 """Seconds that blocking work takes to begin, or to be heard of."""
 ENVIRON = {
@@ -190,6 +192,7 @@ class Life:
         self._say(f"{self.scenario.name}: {orjson.dumps(job['destinations']).decode()}")
         for night in range(self.scenario.nights):
             self._night(night)
+            self.now += NIGHT
         self.told.problems += self.network.problems
         self.told.problems += self.network.check_rates()
         self.told.counts.update({fault.value: count for fault, count in self.weather.counts.items()})

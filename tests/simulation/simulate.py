@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
@@ -14,8 +14,9 @@ from life import Told, live_one
 AT_ONCE = 25
 
 
-def several(first: int, count: int) -> list[Told]:
-    """Lead the lives of some seeds; of those that went well only the counts are kept."""
+def _several(seeds: tuple[int, int]) -> list[Told]:
+    """Lead the lives of so many seeds from a first one; of those that went well only the counts are kept."""
+    first, count = seeds
     told = [live_one(seed) for seed in range(first, first + count)]
     for one in told:
         one.events = []
@@ -37,8 +38,10 @@ def simulate(first: int, lives: int, workers: int) -> int:
     began, counts, scenarios, bad = time.monotonic(), Counter[str](), Counter[str](), 0
     starts = range(first, first + lives, AT_ONCE)
     sizes = [min(AT_ONCE, first + lives - start) for start in starts]
-    with ProcessPoolExecutor(workers, max_tasks_per_child=20) as pool:
-        for told in (one for some in pool.map(several, starts, sizes) for one in some):
+    # That of concurrent.futures may wait for ever for a process that it let go (python/cpython#115634).
+    with get_context("spawn").Pool(workers, maxtasksperchild=20) as pool:
+        done = pool.imap_unordered(_several, zip(starts, sizes, strict=True))
+        for told in (one for some in done for one in some):
             counts.update(told.counts)
             scenarios[told.scenario] += 1
             if told.problems:

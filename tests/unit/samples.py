@@ -1,13 +1,11 @@
 """Records that suit any operation, made from what its fields say of themselves."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import polars as pl
 
 from bulk.conversation import ROW, Batch, Records
-from bulk.destinations import SYSTEMS
 from bulk.destinations.fields import Field, Kind
 from bulk.destinations.http.options import HttpOptions
 from bulk.destinations.operation import Operation, Terms
@@ -128,10 +126,15 @@ class Sample:
         return self._column(field)
 
 
-@cache
-def sample_of(system: str, operation: str) -> Sample:
+_MADE: dict[tuple[str, str], Sample] = {}
+
+
+def sample_of(system: System, operation: Operation) -> Sample:
     """Return the sample of an operation, which is made once: nothing that is done with it changes it."""
-    return Sample(SYSTEMS[system], SYSTEMS[system].operations[operation])
+    names = (system.name, operation.name)
+    if names not in _MADE:
+        _MADE[names] = Sample(system, operation)
+    return _MADE[names]
 
 
 def _needless(field: Field) -> bool:

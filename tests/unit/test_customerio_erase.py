@@ -436,6 +436,15 @@ def test_whoever_was_found_once_and_is_not_there_is_blocked_again_and_read_back(
     assert step.told == [GONE]
 
 
+def test_whoever_was_found_once_is_read_by_that_where_the_row_gives_nothing_any_more() -> None:
+    step = erasing(Workspace())
+    step.found, step.attempted = {1: (("id", "1"), ("cio_id", "0a"))}, True
+
+    assert step.erase(rows({"email": None}))
+    assert acted(step) == [("suppress", "id", "1")]
+    assert step.told == [GONE]
+
+
 def test_what_may_have_been_sent_is_never_called_not_present() -> None:
     step, deleting = erasing(Workspace()), erasing(Workspace(), block=False)
     step.attempted = deleting.attempted = True
@@ -453,6 +462,40 @@ def test_somebody_else_who_has_taken_over_an_identifier_that_was_only_found_is_l
     assert step.erase(rows({"email": "ann@example.com"}))
     assert (acted(step), step.told) == ([], [GONE])
     assert step.read_back(rows({"email": "ann@example.com"})) == [STILL_PRESENT]
+
+
+def test_what_was_found_and_names_somebody_else_by_now_is_not_suppressed() -> None:
+    other = shown("0b", id="2", email="old@example.com")
+    step = erasing(Workspace([shown("0a", **ANN), other]))
+    step.found = {1: (("email", "old@example.com"), ("cio_id", "0a"))}
+
+    assert step.erase(rows(ANN))
+    assert acted(step) == [("suppress", "id", "1"), ("suppress", "email", "ann@example.com")]
+
+
+def test_whoever_is_not_shown_is_waited_for_only_where_people_are_read_back() -> None:
+    waited: list[float] = []
+    steps: list[dict[str, Any]] = [{}, {"verify": "none"}]
+    for options in steps:
+        step = erasing(Workspace(), **options)
+        step.sleep = waited.append
+        assert step.erase(rows(ANN))
+
+    assert waited == [SETTINGS.patience]
+
+
+def test_how_a_block_was_answered_is_told_also_of_those_who_are_not_shown() -> None:
+    assert erased(Workspace(), ANN, verify="none").verdicts[1].http_status == 200
+
+
+@pytest.mark.parametrize("phone", [{"attributes": {"phone": PHONE}}, {"attributes.phone": PHONE}])
+def test_people_as_listed_are_called_by_all_they_have(phone: Mapping[str, Any]) -> None:
+    assert OPERATION.erasing
+    listed = {"cio_id": "0a", "id": "1", "email": "ann@example.com", **phone}
+
+    names = set(OPERATION.erasing.contacts["people"](listed))
+
+    assert names == {("cio_id", "0a"), ("id", "1"), ("email", "ann@example.com"), ("phone", PHONE)}
 
 
 def test_whoever_came_back_under_an_identifier_that_was_found_is_removed() -> None:

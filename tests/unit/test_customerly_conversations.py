@@ -182,8 +182,18 @@ def test_a_lost_read_back_settles_only_its_record() -> None:
     assert talk.settled == [("failed", "timeout"), READ_BACK, REFUSED]
 
 
-def test_a_read_back_that_shows_nobody_is_a_refusal() -> None:
-    assert upsert(answer({}), answer({"data": []})).settled == [("failed", "refused")] * 3
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        (answer({"data": []}), "broken_answer"),
+        (Response(200), "broken_answer"),
+        (refused("no", 400), "read_refused"),
+    ],
+)
+def test_a_read_back_that_tells_nothing_does_not_say_that_the_record_was_refused(
+    shown: Response, reason: str
+) -> None:
+    assert upsert(answer({}), shown).settled == [("failed", reason)] * 3
 
 
 @pytest.mark.parametrize(

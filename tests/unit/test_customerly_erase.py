@@ -102,6 +102,19 @@ def test_a_user_of_whom_nothing_is_shown_that_could_name_them_is_left_alone() ->
     assert (one.destroyed, one.told) == ([], [("failed", "missing_id", "")])
 
 
+def test_the_lead_of_a_user_who_cannot_be_deleted_is_left_alone_too() -> None:
+    answers = {BY_EMAIL: answer({"data": {"crmhero_user_id": 1}}), LEAD: shown(2, user_id=None)}
+    one = erased(answers, {"email": "ann@example.com"})
+
+    assert (one.destroyed, one.told) == ([], [("failed", "missing_id", "")])
+
+
+def test_a_lead_that_is_called_otherwise_is_seen_as_a_conflict() -> None:
+    one = run({BY_EMAIL: shown(1), LEAD: shown(2, "other@example.com", None)})
+
+    assert one.look(batch_of({"email": "ann@example.com"})) == [Sighting(0, State.CONFLICT, 1)]
+
+
 def test_an_identifier_is_percent_encoded_in_full() -> None:
     one = erased({}, {"user_id": "a/b&email=x", "email": "a+b@example.com"})
 
@@ -273,6 +286,16 @@ def test_everybody_is_read_back_by_every_identifier_given_or_found() -> None:
 
     assert one.paths == [BY_ID, BY_EMAIL, LEAD]
     assert one.told == [ABSENT]
+
+
+def test_whoever_is_shown_and_was_never_found_by_another_name_is_the_person() -> None:
+    one = run({})
+    one.attempted = True
+    assert one.erase(batch_of(ANN))
+    one.server = Account({BY_EMAIL: shown(1)})
+
+    assert one.read_back(batch_of(ANN)) == [STILL_PRESENT]
+    assert "still shows the person" in one.verdicts[1].error_message
 
 
 @pytest.mark.parametrize("path", [BY_ID, BY_EMAIL, LEAD])

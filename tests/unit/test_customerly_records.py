@@ -57,6 +57,8 @@ def test_a_user_shown_without_an_id_is_failed(value: object) -> None:
     talk = converse("add_user_attributes", {"email": "a@example.com", **PLAN}, shown)
 
     assert (talk.settled, len(talk.requests)) == ([("failed", "missing_id")], 1)
+    assert talk.verdicts[0].http_status == 200
+    assert "shows no user_id" in talk.verdicts[0].error_message
 
 
 @pytest.mark.parametrize(

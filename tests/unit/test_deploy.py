@@ -39,16 +39,43 @@ def documents(text: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A Job or CronJob of `deploy/`, and the job file that it is about."""
+    """A manifest of `deploy/` that starts a pod."""
 
     name: str
-    text: str
-    job_file: str
+
+    @cached_property
+    def text(self) -> str:
+        return (DEPLOY / f"{self.name}.yaml").read_text(encoding="utf-8")
 
     @cached_property
     def document(self) -> dict[str, Any]:
         (document,) = documents(self.text)
         return dict(document)
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        return dict(self.document["spec"])
+
+    @property
+    def container(self) -> dict[str, Any]:
+        (container,) = self.pod["containers"]
+        return dict(container)
+
+    @property
+    def mounts(self) -> dict[PurePosixPath, tuple[dict[str, Any], dict[str, Any]]]:
+        """Mounts with their volumes, by where they are."""
+        volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
+        return {
+            PurePosixPath(mount["mountPath"]): (mount, volumes[mount["name"]])
+            for mount in self.container["volumeMounts"]
+        }
+
+
+@dataclass(frozen=True)
+class Work(Manifest):
+    """A Job or CronJob of `deploy/`, and the job file that it is about."""
+
+    job_file: str
 
     @property
     def cron(self) -> bool:
@@ -64,22 +91,8 @@ class Manifest:
         return dict(self.spec["template"]["spec"])
 
     @property
-    def container(self) -> dict[str, Any]:
-        (container,) = self.pod["containers"]
-        return dict(container)
-
-    @property
     def args(self) -> list[str]:
         return list(self.container["args"])
-
-    @property
-    def mounts(self) -> dict[PurePosixPath, tuple[dict[str, Any], dict[str, Any]]]:
-        """Mounts with their volumes, by where they are."""
-        volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
-        return {
-            PurePosixPath(mount["mountPath"]): (mount, volumes[mount["name"]])
-            for mount in self.container["volumeMounts"]
-        }
 
     @property
     def job(self) -> Job:
@@ -90,24 +103,22 @@ class Manifest:
         return next(arg for arg in self.args if arg.endswith(".ledger"))
 
 
-def manifest(name: str, job_file: str) -> Manifest:
-    return Manifest(name, (DEPLOY / f"{name}.yaml").read_text(encoding="utf-8"), job_file)
-
-
-SYNC = manifest("suppression-sync", "suppression-sync.yaml")
-ERASURE = manifest("erasure", "erasure.yaml")
-VERIFY = manifest("verify", "erasure.yaml")
+SYNC = Work("suppression-sync", "suppression-sync.yaml")
+ERASURE = Work("erasure", "erasure.yaml")
+VERIFY = Work("verify", "erasure.yaml")
+LEDGERS = Manifest("ledgers")
 ALL = pytest.mark.parametrize("one", [SYNC, ERASURE, VERIFY], ids=lambda one: one.name)
+PODS = pytest.mark.parametrize("one", [SYNC, ERASURE, VERIFY, LEDGERS], ids=lambda one: one.name)
 CLAIMS = {one["metadata"]["name"]: one for one in documents((DEPLOY / "volume.yaml").read_text())}
 
 
 def test_every_manifest_is_looked_at() -> None:
-    expected = {"volume", SYNC.name, ERASURE.name, VERIFY.name}
+    expected = {"volume", SYNC.name, ERASURE.name, VERIFY.name, LEDGERS.name}
     assert expected == {path.stem for path in DEPLOY.iterdir()}
 
 
 @ALL
-def test_exit_codes_decide_after_disruptions_what_becomes_of_a_job(one: Manifest) -> None:
+def test_exit_codes_decide_after_disruptions_what_becomes_of_a_job(one: Work) -> None:
     assert one.pod["restartPolicy"] == "Never", "podFailurePolicy is refused otherwise"
     disrupted, final, again = one.spec["podFailurePolicy"]["rules"]
     assert disrupted == {
@@ -149,7 +160,7 @@ def test_the_readme_tells_a_scheduler_every_exit_code() -> None:
 
 
 @ALL
-def test_the_manifests_do_what_that_table_says(one: Manifest) -> None:
+def test_the_manifests_do_what_that_table_says(one: Work) -> None:
     actions = {"FailJob": "page", "Count": "restart"}
     done = {
         code: actions[rule["action"]]
@@ -161,7 +172,7 @@ def test_the_manifests_do_what_that_table_says(one: Manifest) -> None:
 
 
 @ALL
-def test_a_night_never_runs_beside_another_and_ends_before_the_next(one: Manifest) -> None:
+def test_a_night_never_runs_beside_another_and_ends_before_the_next(one: Work) -> None:
     if one.cron:
         spec = one.document["spec"]
         assert spec["concurrencyPolicy"] == "Forbid"
@@ -173,13 +184,13 @@ def test_a_night_never_runs_beside_another_and_ends_before_the_next(one: Manifes
 
 
 @ALL
-def test_the_grace_period_is_longer_than_what_is_under_way(one: Manifest) -> None:
+def test_the_grace_period_is_longer_than_what_is_under_way(one: Work) -> None:
     places = one.job.destinations.values()
     longest = max(max(place.drain, place.timeout) for place in places)
     assert one.pod["terminationGracePeriodSeconds"] >= longest + SPARE
 
 
-@ALL
+@PODS
 def test_a_pod_has_no_rights(one: Manifest) -> None:
     assert one.pod["automountServiceAccountToken"] is False
     assert one.pod["securityContext"] == {
@@ -197,13 +208,26 @@ def test_a_pod_has_no_rights(one: Manifest) -> None:
     }
 
 
-@ALL
+@PODS
 def test_only_the_ledgers_volume_can_be_written(one: Manifest) -> None:
     writable = {path for path, (mount, _) in one.mounts.items() if not mount.get("readOnly")}
     assert writable == {PurePosixPath("/data")}
-    assert PurePosixPath(one.ledger).parent in writable
     _, volume = one.mounts[PurePosixPath("/data")]
     assert CLAIMS[volume["persistentVolumeClaim"]["claimName"]]["spec"]["accessModes"] == ["ReadWriteOncePod"]
+
+
+@ALL
+def test_a_ledger_stands_on_that_volume(one: Work) -> None:
+    assert PurePosixPath(one.ledger).parent == PurePosixPath("/data")
+
+
+def test_who_looks_at_the_ledgers_can_send_nothing_and_keeps_the_volume_an_hour_at_most() -> None:
+    assert [entry["name"] for entry in LEDGERS.container["env"]] == ["BULK_LEDGER_SECRET_FILE"]
+    assert LEDGERS.mounts.keys() == {PurePosixPath("/data"), PurePosixPath("/secrets/ledger")}
+    assert LEDGERS.pod["activeDeadlineSeconds"] <= 3600
+    shown = re.findall(r"^#   (kubectl .*)$", LEDGERS.text, re.MULTILINE)
+    assert shown
+    assert set(shown) <= set(README.splitlines()), "where the commands are tried"
 
 
 def test_the_image_writes_nowhere_else() -> None:
@@ -220,7 +244,7 @@ def test_an_erasure_is_verified_in_the_ledger_that_it_is_recorded_in() -> None:
 
 
 @ALL
-def test_the_command_line_takes_the_arguments(one: Manifest) -> None:
+def test_the_command_line_takes_the_arguments(one: Work) -> None:
     group = typer.main.get_command(app)
     command = group.commands[one.args[0]]  # type: ignore[attr-defined]  # a group, whose type typer does not export
     context = command.make_context(one.args[0], one.args[1:])
@@ -229,7 +253,7 @@ def test_the_command_line_takes_the_arguments(one: Manifest) -> None:
 
 
 @ALL
-def test_secrets_come_as_files_that_are_mounted(one: Manifest) -> None:
+def test_secrets_come_as_files_that_are_mounted(one: Work) -> None:
     assert "envFrom" not in one.container
     named = {}
     for variable in one.container["env"]:
@@ -248,7 +272,7 @@ def test_secrets_come_as_files_that_are_mounted(one: Manifest) -> None:
     assert named.keys() == needed | ({"BULK_LEDGER_SECRET"} if one.job.erases else set())
 
 
-@ALL
+@PODS
 def test_every_volume_is_made_by_what_the_readme_says(one: Manifest) -> None:
     made = {
         "configMap": set(re.findall(r"^kubectl create configmap (\S+) ", README, re.MULTILINE)),
@@ -263,7 +287,7 @@ def test_every_volume_is_made_by_what_the_readme_says(one: Manifest) -> None:
 
 
 @pytest.mark.parametrize("one", [SYNC, ERASURE], ids=lambda one: one.name)
-def test_a_job_file_is_mounted_as_it_is_shipped(one: Manifest) -> None:
+def test_a_job_file_is_mounted_as_it_is_shipped(one: Work) -> None:
     path = PurePosixPath(one.args[1])
     mount, volume = one.mounts[path]
     assert (mount["subPath"], volume["configMap"]) == (one.job_file, {"name": "bulk-jobs"})
@@ -271,7 +295,7 @@ def test_a_job_file_is_mounted_as_it_is_shipped(one: Manifest) -> None:
 
 
 @ALL
-def test_what_a_job_reads_is_mounted_where_the_job_looks_for_it(one: Manifest) -> None:
+def test_what_a_job_reads_is_mounted_where_the_job_looks_for_it(one: Work) -> None:
     paths = [*one.job.source.paths, *(path for hold in one.job.holds for path in hold.paths)]
     assert {PurePosixPath("/jobs", path).parent for path in paths} <= one.mounts.keys()
 

@@ -177,7 +177,7 @@ def test_a_limit_belongs_to_a_kind_that_has_it(system: System, operation: Operat
 
 @pytest.mark.parametrize(("system", "operation"), OPERATIONS)
 def test_the_first_request_keeps_to_its_line(system: System, operation: Operation) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     request = next(sample.operation.converse(sample.batch, sample.terms))
 
     assert isinstance(request, Request)
@@ -194,7 +194,7 @@ def test_the_first_request_keeps_to_its_line(system: System, operation: Operatio
 def test_a_lost_answer_settles_every_record_and_doubt_is_told(
     system: System, operation: Operation, lost: Lost
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     outcome = talk(sample, always(lost))
     statuses = {verdict.status for verdict in outcome.verdicts.values()}
     doubtful = lost.processed and not all(request.repeatable for request in outcome.requests)
@@ -209,7 +209,7 @@ def test_a_lost_answer_settles_every_record_and_doubt_is_told(
 def test_whatever_is_answered_every_record_is_settled_once(
     system: System, operation: Operation, data: st.DataObject
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     script = data.draw(st.lists(ANSWERS, min_size=1, max_size=6))
 
     talk(sample, spoken(script))
@@ -219,7 +219,7 @@ def test_whatever_is_answered_every_record_is_settled_once(
 def test_only_what_can_never_be_undone_sends_requests_of_that_kind(
     system: System, operation: Operation
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     request = next(sample.operation.converse(sample.batch, sample.terms))
 
     assert isinstance(request, Request)
@@ -244,7 +244,7 @@ def whole(sample: Sample) -> Batch:
 def test_an_operation_that_erases_names_people_by_what_it_is_given(
     system: System, operation: Operation
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
 
     assert set(erasing(sample).kinds) <= set(operation.keep)
     own = set(erasing(sample).kinds.values()) - {"email", "phone", "id"}
@@ -259,7 +259,7 @@ def test_an_operation_that_erases_names_people_by_what_it_is_given(
 def test_whatever_is_answered_reading_back_settles_every_record_once_and_changes_nothing(
     system: System, operation: Operation, data: st.DataObject
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     script = data.draw(st.lists(ANSWERS, min_size=1, max_size=6))
     verify = erasing(sample).verify
     assert verify is not None
@@ -280,7 +280,7 @@ def test_whatever_is_answered_reading_back_settles_every_record_once_and_changes
 def test_whatever_is_answered_looking_sees_every_record_once_and_changes_nothing(
     system: System, operation: Operation, data: st.DataObject
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     replies = spoken(data.draw(st.lists(ANSWERS, min_size=1, max_size=6)))
     looking = erasing(sample).look(whole(sample), sample.terms)
     seen: list[int] = []

@@ -60,7 +60,7 @@ ANSWERS = st.sampled_from([answer(body, status) for body in BODIES for status in
 def test_nobody_is_removed_before_it_is_kept_who_was_found_and_nothing_noted_of_a_request_is_sent(
     system: System, operation: Operation, script: list[Reply]
 ) -> None:
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     conversation = sample.operation.converse(sample.batch, sample.terms)
 
     def replies() -> Iterator[Reply]:
@@ -92,7 +92,7 @@ def test_nobody_is_removed_before_it_is_kept_who_was_found_and_nothing_noted_of_
 def test_somebody_who_is_read_back_by_nothing_is_not_absent(system: System, operation: Operation) -> None:
     assert operation.erasing
     assert operation.erasing.verify
-    sample = sample_of(system.name, operation.name)
+    sample = sample_of(system, operation)
     frame = pl.DataFrame({ROW: pl.Series([1], dtype=pl.UInt32)})
     packer = Packer(10, keys_repeat=False)
     (batch,) = [*packer.add(frame), *packer.end()]

@@ -126,7 +126,7 @@ def test_a_refused_batch_that_names_only_some_is_split_for_the_sake_of_the_other
     assert (talk(2, every).settled, talk(2, every).split) == ([REFUSED] * 2, None)
 
 
-@pytest.mark.parametrize(("status", "words"), [(301, "redirects"), (501, "HTTP 501")])
+@pytest.mark.parametrize(("status", "words"), [(301, "redirects"), (304, "HTTP 304"), (501, "HTTP 501")])
 def test_what_no_part_of_a_batch_could_mend_is_not_split(status: int, words: str) -> None:
     found = talk(2, Response(status))
 

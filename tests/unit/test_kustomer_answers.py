@@ -1,6 +1,7 @@
 import re
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 import pytest
@@ -303,7 +304,16 @@ def test_joined_addresses_hold_all_there_were_and_all_given_each_once(
     )
 )
 def test_a_job_is_remembered_through_the_ledger_as_it_was(job: Job) -> None:
-    assert remembered(orjson.loads(orjson.dumps(memory([job])))) == [job]
+    rows = np.arange(100, dtype=np.uint32) + 17
+    assert remembered(orjson.loads(orjson.dumps(memory([job], rows))), rows) == [job]
+
+
+def test_of_a_job_a_part_of_its_batch_remembers_its_own_rows() -> None:
+    rows = np.arange(4, dtype=np.uint32) + 17
+    told = memory(
+        [Job("a", creates=True, positions=(0, 2, 3)), Job("b", creates=False, positions=(1,))], rows
+    )
+    assert remembered(told, rows[2:]) == [Job("a", creates=True, positions=(0, 1))]
 
 
 def test_results_stand_in_several_batches() -> None:

@@ -72,6 +72,13 @@ def test_everything_that_names_somebody_is_kept_before_anything_is_removed() -> 
     ]
 
 
+def test_a_phone_number_that_was_not_given_is_kept_too() -> None:
+    world = World()
+    world.customer("ann", phones=[{"phone": "+39063"}])
+
+    assert world.erase(ANN).found == [{0: (("id", "650000c00000000000000001"), ("phone", "+39063"))}]
+
+
 def test_what_is_hidden_is_not_kept_for_it_cannot_be_looked_up() -> None:
     world = World(masked=frozenset({"emails", "phones"}))
     world.customer("ann", externalId="a-1", phones=[{"phone": "+39061"}])
@@ -433,6 +440,16 @@ def test_others_who_share_an_address_with_somebody_erased_are_not_taken_for_them
     assert (talk.settled, absent.verification, present.verification) == ([PENDING], "absent", "absent")
 
 
+def test_somebody_who_only_shares_an_address_is_known_by_the_id_that_was_found() -> None:
+    world = World(lookup_shared=True)
+    ann = world.customer("ann", sharedEmails=[{"email": "family@example.com"}])
+    instead(world, "GET", f"/customers/{ann}", refusal("no"))
+
+    (verdict,) = world.read_back({"email": "family@example.com"}, found={1: (("id", ann),)})
+
+    assert verdict.verification == "still_present"
+
+
 def test_somebody_kept_in_spite_of_a_good_answer_is_still_present() -> None:
     world = one_person(delete_ignored=frozenset({"ann@example.com"}))
     talk = world.erase(ANN)
@@ -482,6 +499,15 @@ def test_looking_takes_a_request_for_each_page_of_what_they_have() -> None:
 
     assert world.look(ANN) == ([Sighting(0, State.PRESENT, 1, 201)], 7)
     assert world.look(ANN, told=terms(children="keep")) == ([Sighting(0, State.PRESENT, 1, None)], 1)
+
+
+def test_looking_counts_what_all_matches_have() -> None:
+    world = one_person(3)
+    both = {"email": "ann@example.com", "id": "650000c00000000000000002"}
+
+    seen, _ = world.look(both, told=terms(matches="all"))
+
+    assert seen == [Sighting(0, State.PRESENT, 2, 12 + 4)]
 
 
 def test_a_list_that_says_how_long_it_is_need_not_be_read() -> None:

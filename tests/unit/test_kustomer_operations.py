@@ -113,7 +113,10 @@ def test_a_single_record_whose_answer_was_lost_is_read_back() -> None:
     account = Account()
     once("POST", LOST, account, processed=True)
 
-    assert carry_out("create_customer", batch_of(*people(1)), account).settled == [READ_BACK]
+    talk = carry_out("create_customer", batch_of(*people(1)), account)
+
+    assert talk.settled == [READ_BACK]
+    assert talk.verdicts[0].object_id in account.customers
 
 
 def test_a_single_nameless_record_whose_answer_was_lost_is_unknown() -> None:

@@ -34,6 +34,7 @@ def two_people(**behaviour: Any) -> World:
     "record",
     [
         {"id": ANN},
+        {"id": ANN.upper(), "email": "ann@example.com"},
         {"externalId": "a-1"},
         {"email": "Ann@Example.com"},
         {"email": "ann@example.com", "phone": ANNS_PHONE},
@@ -205,6 +206,25 @@ def test_what_is_hidden_is_told_by_look_ups_or_not_at_all(
     world.customer("ann", externalId="a-1", sharedEmails=[{"email": "family@example.com"}])
 
     assert world.erase(record).settled == [settled]
+
+
+@pytest.mark.parametrize(
+    ("masked", "email", "said"),
+    [
+        ({"emails", "sharedEmails"}, "ann@example.com", "this API key does not see whether several people"),
+        (set(), "family@example.com", "one that several people share"),
+    ],
+)
+def test_whether_people_share_something_or_that_is_hidden_is_told(
+    masked: set[str], email: str, said: str
+) -> None:
+    world = World(masked=frozenset(masked), lookup_shared=True)
+    world.customer("ann", sharedEmails=[{"email": "family@example.com"}])
+
+    talk = world.erase({"email": email})
+
+    assert talk.settled == [AMBIGUOUS]
+    assert said in talk.verdicts[0].error_message
 
 
 @pytest.mark.parametrize("reply", [LOST, refusal("no"), answer({"data": [{}]}), answer([]), Response(204)])

@@ -432,7 +432,7 @@ def test_the_header_names_the_file_as_ours_from_the_start(
 def test_an_empty_file_becomes_a_ledger_but_is_none_to_read(path: Path) -> None:
     path.touch()
 
-    with pytest.raises(LedgerError, match="not a ledger"):
+    with pytest.raises(LedgerError, match="ledger is empty"):
         View(path)
     Ledger(path).close()
     with pytest.raises(LedgerError, match="no pass yet"):
@@ -487,6 +487,92 @@ def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
         Ledger(tmp_path / "file" / "sync.ledger")
     with pytest.raises(LedgerError, match="cannot be opened for writing"):
         Ledger(tmp_path / "missing" / "sync.ledger")
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.write_text("something else")
+
+
+@pytest.mark.parametrize(("take_away", "kept"), [(removed, "sync.ledger"), (replaced, "sync.ledger.rescued")])
+def test_a_ledger_that_is_taken_away_is_put_back_and_written_no_more(
+    open_ledger: Callable[..., Ledger], path: Path, take_away: Callable[[Path], None], kept: str
+) -> None:
+    ledger = open_ledger(10)
+    ledger.commit([entry(1, 4)])
+    take_away(path)
+
+    with pytest.raises(StoppedError, match=f"stands in .*{kept} now"):
+        ledger.commit([entry(5, 8)])
+    with pytest.raises(StoppedError, match="taken away"):
+        ledger.commit([entry(5, 8)])
+    ledger.close()
+
+    assert stat.S_IMODE((path.parent / kept).stat().st_mode) == 0o600
+    with contextlib.closing(Ledger(path.parent / kept)) as again:
+        again.last_pass()
+        assert counted(again) == {Status.SUCCEEDED: 4, Status.PENDING: 6}
+
+
+def test_a_ledger_behind_a_link_is_written_and_put_back_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "sync.ledger"
+    link.symlink_to(tmp_path / "disk" / "there.ledger")
+    ledger = begin(link, 10)
+    ledger.commit([entry(1, 4)])
+    (tmp_path / "disk" / "there.ledger").unlink()
+
+    with pytest.raises(StoppedError, match="removed, moved or replaced"):
+        ledger.close()
+
+    with View(link) as view:
+        assert view.steps[0].counts["succeeded"] == 4
+    assert link.is_symlink()
+
+
+def test_a_ledger_that_is_taken_away_after_its_last_commit_is_put_back_when_it_is_closed(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
+    ledger = open_ledger(10)
+    ledger.commit([entry(1, 4)])
+    path.unlink()
+
+    with pytest.raises(StoppedError, match="removed, moved or replaced"):
+        ledger.close()
+
+    with View(path) as view:
+        assert view.steps[0].counts["succeeded"] == 4
+
+
+def test_a_ledger_of_which_the_folder_is_gone_cannot_be_put_back(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
+    ledger = open_ledger(10)
+    path.parent.rename(path.parent.with_name("moved"))
+
+    with pytest.raises(LedgerError, match=r"cannot be put back .*No such file"):
+        ledger.commit([entry(1, 4)])
+
+    path.parent.with_name("moved").rename(path.parent)
+
+
+def test_a_wal_that_is_removed_while_it_is_written_is_written_into_the_ledger(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
+    ledger = open_ledger(10)
+    ledger.commit([entry(1, 4)])
+    path.with_name("sync.ledger-wal").unlink()
+
+    with pytest.raises(StoppedError, match=r"sync\.ledger-wal"):
+        ledger.commit([entry(5, 8)])
+    ledger.close()
+
+    with View(path) as view:
+        assert view.steps[0].counts["succeeded"] == 4
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

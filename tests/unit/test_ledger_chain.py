@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from ledgers import begin
 from bulk.errors import BulkError
 from bulk.ledger import Ledger
 from bulk.ledger.chain import TABLES, Checked, commitment
-from bulk.ledger.record import reading
+from bulk.ledger.record import Record, reading
 
 CHANGES = [
     ("passes", "fingerprint = 'f2'"),
@@ -124,15 +125,46 @@ def test_a_row_that_is_gone_is_found(path: Path, table: str) -> None:
     assert bool(gone) == bool(checked(path).problems)
 
 
-def test_a_row_that_was_added_is_found(path: Path) -> None:
+def add_outcome(path: Path) -> None:
+    """Write an outcome that no link of the chain knows."""
     columns = "pass, step, run, first_row, last_row, status, reason, error_code, error_message, attempts"
     rest = "request_id, object_id, verification, finished_at"
     values = "1, 0, 1, 3, 3, 'succeeded', '', '', '', 1, '', '', 'absent', 2000.0"
     meddle(path, f"INSERT INTO entries ({columns}, {rest}) VALUES ({values})")
 
+
+def test_a_row_that_was_added_is_found(path: Path) -> None:
+    add_outcome(path)
+
     (problem,) = checked(path).problems
 
     assert problem.endswith("the row was added, and no link knows it")
+
+
+def test_what_no_link_knows_had_not_been_written_by_any(path: Path) -> None:
+    with reading(path) as reader:
+        before = reader.record()
+    add_outcome(path)
+
+    with reading(path) as reader:
+        found = reader.check()
+        assert _said(reader.record(found, found.links)) == _said(before)
+        assert _said(reader.record()) != _said(before)
+
+
+def test_what_was_written_up_to_a_link_is_what_the_ledger_said_then(tmp_path: Path) -> None:
+    path = tmp_path / "erasure.ledger"
+    ledger = begin_erasures(path)
+    said: dict[int, object] = {}
+    for row in (1, 2, 3):
+        with reading(path) as reader:
+            said[reader.check().links] = _said(reader.record())
+        ledger.commit([outcome(row, TAKEN)])
+    ledger.close()
+
+    with reading(path) as reader:
+        found = reader.check()
+        assert {link: _said(reader.record(found, link)) for link in said} == said
 
 
 def test_what_a_run_overwrote_by_itself_is_found(path: Path) -> None:
@@ -179,8 +211,15 @@ def test_no_changed_byte_of_the_file_changes_what_is_said_unnoticed(
         assert found.problems or _said(after) == _said(before)
 
 
-def _said(record: object) -> str:
-    return repr(record)
+def _said(record: Record) -> object:
+    """Return all that a record says, frames as rows: printed they are cut short."""
+    frames = ("subjects", "requests", "told", "outcomes")
+    passes = [
+        (replace(one, steps=()), [[getattr(step, name).rows() for name in frames] for step in one.steps])
+        for one in record.passes
+    ]
+    steps = [(step.index, step.name, step.destination) for one in record.passes for step in one.steps]
+    return record.secret, record.purged, passes, steps
 
 
 def test_a_commitment_tells_types_and_borders_apart() -> None:

@@ -9,6 +9,7 @@ import pytest
 from ledgers import FACTS, told_frame
 
 from bulk.conversation import KEY, ROW
+from bulk.errors import LedgerError
 from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.lookup import Hashes, named_in
 from bulk.ledger.schema import REMOVED
@@ -62,6 +63,15 @@ def test_nobody_asked_for_is_nobody_found(ledger: Ledger) -> None:
     night(ledger, "a")
 
     assert named_in(ledger.path, identities([]), HASHED).to_list() == []
+
+
+@pytest.mark.parametrize("body", ["x''", "x'00'", "x'0000000000'", "zeroblob(length(body))"])
+def test_a_damaged_ledger_is_told_by_its_name(ledger: Ledger, body: str) -> None:
+    night(ledger, "a")
+    ledger._connection.execute(f"UPDATE keys SET body = {body}")
+
+    with pytest.raises(LedgerError, match=r"nights\.ledger: the ledger is damaged"):
+        named_in(ledger.path, identities(["a"]), HASHED)
 
 
 def test_a_step_is_given_the_keys_of_the_rows_that_it_may_send(ledger: Ledger) -> None:

@@ -161,3 +161,8 @@ def test_null_inputs_do_not_hide_the_rows_that_fail() -> None:
     evaluated = evaluate(frame, {"x": pl.sql_expr("cast(a as int) + length(b)")})
 
     assert evaluated.failed["x"].to_list() == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["^$", "^.*$", "*"])
+def test_a_column_whose_name_is_a_pattern_hinders_no_other(name: str) -> None:
+    assert isinstance(check_expression("lower(a)", pl.Schema({name: pl.String(), "a": pl.String()})), pl.Expr)

@@ -79,6 +79,33 @@ def test_everybody_means_everybody_whom_any_identifier_names() -> None:
     assert told(found([ANN, BOB], ("phone", "+39061"), everybody=True)) == (["a", "b"], "")
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([("email", "ann@example.com"), ("id", "9")], "whom the email names has another id"),
+        ([("id", "1"), ("email", "new@example.com")], "whom the id names has another email"),
+        ([("phone", "+39061")], "several people have this phone"),
+        ([("badge", "7"), ("card", "8")], "badge and card name different people"),
+        ([("email", "both@example.com"), ("badge", "7")], "several people have this email"),
+    ],
+)
+def test_whoever_has_to_decide_is_told_what_is_in_doubt(asked: list[Name], message: str) -> None:
+    cyd = Person("c", (("badge", "7"), ("email", "both@example.com")))
+    dan = Person("d", (("card", "8"), ("email", "both@example.com")))
+
+    doubt = found([ANN, BOB, cyd, dan], *asked).doubt
+
+    assert doubt is not None
+    assert doubt.error_message == message
+
+
+def test_what_never_selects_anybody_is_named() -> None:
+    doubt = found([ANN], ("phone", "+39061")).doubt
+
+    assert doubt is not None
+    assert doubt.error_message == "a phone alone never selects anybody"
+
+
 GIVEN: Name = ("email", "gone@example.com")
 
 

@@ -34,6 +34,8 @@ def test_a_refusal_tells_both_figures() -> None:
     assert refusals(Limits(min_records=1000), [7]) == [
         ("min_records", "only 7 records would be sent, at least 1,000 are expected")
     ]
+    shrunk = "7,000 records are 30.0% fewer than the 10,000 of the last pass, at most 20.0% are allowed"
+    assert refusals(Limits(max_shrink=0.2), [7000], None, 10_000) == [("max_shrink", shrunk)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,8 @@ def test_a_refusal_tells_both_figures() -> None:
         (0.2, 79, 100, True),
         (0.29, 71, 100, False),  # 0.29 * 100 is a little less than 29
         (0.07, 93, 100, False),  # 0.07 * 100 is a little more than 7
+        (0.05, 28, 30, True),
+        (0.05, 29, 30, False),
         (0.2, 500, 100, False),
         (0.0, 99, 100, True),
         (1.0, 0, 100, False),
@@ -58,19 +62,21 @@ def test_a_list_may_shrink_by_a_share_of_the_last_one(
 
 
 @pytest.mark.parametrize(
-    ("removals", "refused"),
+    ("share", "removals", "refused"),
     [
-        ([], False),
-        ([(20, 100)], False),
-        ([(21, 100)], True),
-        ([(0, 0)], False),
-        ([(1, 100), (3, 10)], True),
+        (0.2, [], False),
+        (0.2, [(20, 100)], False),
+        (0.2, [(21, 100)], True),
+        (0.05, [(2, 30)], True),
+        (0.29, [(29, 100)], False),  # 0.29 * 100 is a little less than 29
+        (0.2, [(0, 0)], False),
+        (0.2, [(1, 100), (3, 10)], True),
     ],
 )
 def test_a_list_that_names_others_may_lose_the_same_share(
-    removals: list[tuple[int, int]], *, refused: bool
+    share: float, removals: list[tuple[int, int]], *, refused: bool
 ) -> None:
-    found = refusals(Limits(max_shrink=0.2), [100], 100, 100, removals)
+    found = refusals(Limits(max_shrink=share), [100], 100, 100, removals)
     assert [name for name, _ in found] == ["max_shrink"] * refused
     assert refusals(Limits(min_records=1), [100], 100, 100, removals) == []
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk.conversation import KEY, RECORD, ROW
+from bulk.conversation import KEY, RECORD, ROW, Status, Verdict
 from bulk.plan.changes import Changes, Delivered, stable_hash
-from bulk.plan.reading import Reading, StepPlan
+from bulk.plan.reading import Reading, StepPlan, withheld
 from bulk.plan.watching import Watch
 
 Told = tuple[str, str, str]
@@ -519,3 +519,11 @@ def test_who_is_not_there_is_skipped_who_may_be_two_is_rejected_and_neither_disp
     }
     assert kept.told[1][3][:2] == ("skipped", "earlier_step")
     assert 2 not in kept.told[1] or kept.told[1][2][1] != "earlier_step"
+
+
+def test_a_row_whose_contact_is_another_now_is_told_what_it_would_have_been_told_before() -> None:
+    assert withheld("not_found", "no contact has this") == Verdict(
+        Status.SKIPPED, "not_found", error_message="no contact has this"
+    )
+    assert withheld("filtered", None) == Verdict(Status.SKIPPED, "filtered")
+    assert withheld("bad_value", "no") == Verdict(Status.REJECTED, "bad_value", error_message="no")

@@ -9,6 +9,8 @@ from bulk.ledger import Entry
 from bulk.ledger.view import View
 from bulk.report.summary import rate, seconds_left, status_facts, top_reasons
 
+LOST = Verdict(Status.UNKNOWN, "timeout", error_message="no answer within 30 s")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -100,9 +102,9 @@ def test_when_all_is_settled_no_time_is_left(path: Path) -> None:
         assert seconds_left(view) == 0.0
 
 
-def test_the_commonest_reasons_come_first_rejections_with_an_example(path: Path) -> None:
+def test_the_commonest_reasons_come_first_with_an_example_in_our_own_words(path: Path) -> None:
     ledger = begin(path, 10, {10: ("rejected", "bad_value", "line 11: no date")})
-    ledger.commit([entry(1, 4), entry(5, 8, BAD), entry(9, 9, Verdict(Status.UNKNOWN, "timeout"))])
+    ledger.commit([entry(1, 4), entry(5, 8, BAD), entry(9, 9, LOST)])
     ledger.close()
 
     with View(path) as view:
@@ -111,7 +113,7 @@ def test_the_commonest_reasons_come_first_rejections_with_an_example(path: Path)
     assert lines[0] == "users: 4 failed: refused"
     assert set(lines[1:]) == {
         "users: 1 rejected: bad_value, such as: line 11: no date",
-        "users: 1 unknown: timeout",
+        "users: 1 unknown: timeout, such as: no answer within 30 s",
     }
 
 

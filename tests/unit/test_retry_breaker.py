@@ -1,7 +1,9 @@
 """When a destination is so ill that it must be left alone."""
 
+import random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.retry import Breaker, BreakerState, Permit, RetryPolicy
@@ -62,6 +64,53 @@ def test_ninety_ill_of_the_last_hundred_open_it() -> None:
     assert states == [BreakerState.CLOSED] * 8 + [BreakerState.OPEN]
 
 
+def test_answers_before_the_last_hundred_are_forgotten() -> None:
+    breaker = a_breaker()
+    for _ in range(200):
+        answer(breaker, ill=True)
+        answer(breaker, ill=False)
+    assert breaker.state is BreakerState.CLOSED
+
+
+def permits_without_an_answer(breaker: Breaker) -> int:
+    return sum(breaker.may_send(0.0) is Permit.NORMAL for _ in range(1000))
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_only_150_requests_go_out_before_one_was_answered_well(earlier: int) -> None:
+    breaker = a_breaker()
+    answer(breaker, ill=False, times=earlier)
+    assert permits_without_an_answer(breaker) == 150
+
+
+def test_a_request_that_was_not_sent_after_all_does_not_count() -> None:
+    breaker = a_breaker()
+    permits = [breaker.may_send(0.0) for _ in range(100)]
+    for permit in permits[:50]:
+        assert permit
+        breaker.dropped(permit)
+    assert permits_without_an_answer(breaker) == 100
+
+
+def test_a_request_that_was_not_sent_and_no_longer_counts_makes_no_room_for_more() -> None:
+    breaker = a_breaker()
+    late = breaker.may_send(0.0)
+    assert late
+    answer(breaker, ill=False)
+    breaker.dropped(late)
+    assert permits_without_an_answer(breaker) == 150
+
+
+def test_a_few_ill_answers_in_a_row_are_suspicious_until_one_is_well() -> None:
+    breaker = a_breaker()
+    suspicious = []
+    for ill in (True, True, True, False, True):
+        answer(breaker, ill=ill)
+        suspicious.append(breaker.suspicious)
+    assert suspicious == [False, False, True, False, False]
+    assert an_open_breaker().suspicious
+
+
 def test_open_it_lets_one_probe_through_at_a_time() -> None:
     breaker = an_open_breaker()
     assert breaker.may_send(0.0) is None
@@ -79,16 +128,17 @@ def test_a_well_probe_closes_it() -> None:
     assert breaker.state is BreakerState.CLOSED
 
 
-def test_an_ill_probe_is_followed_by_a_longer_wait() -> None:
-    breaker = an_open_breaker()
-    waits, now = [], 0.0
-    for _ in range(6):
-        then = next_probe(breaker, now)
-        waits.append(then - now)
-        now = then
+@pytest.mark.parametrize("opened", [0.0, 5000.0])
+def test_probes_come_soon_at_first_and_then_evenly_to_the_very_end(opened: float) -> None:
+    breaker = a_breaker(RetryPolicy(max_elapsed=4821.25))
+    answer(breaker, ill=True, times=20, now=opened)
+    times, now = list[float](), opened
+    while breaker.state is BreakerState.OPEN and len(times) < 100:
+        now = next_probe(breaker, now)
+        times.append(now - opened)
         answer(breaker, ill=True, now=now)
-    assert waits == sorted(waits)
-    assert waits[-1] > 10 * waits[0]
+    eager = [0.375, 1.125, 2.625, 5.625, 11.625, 23.625, 47.625, 92.625, 137.625]
+    assert times == [*eager, *(137.625 + 137.75 * probe for probe in range(1, 35)), 4821.25]
 
 
 def test_a_late_ill_answer_is_not_taken_for_the_probe() -> None:
@@ -129,6 +179,7 @@ def test_broken_it_lets_nothing_through_ever_again() -> None:
 
 
 @pytest.mark.parametrize("max_elapsed", [0.0, 1.0, 60.0, 900.0, 86_400.0])
+@settings(deadline=None)
 @given(in_flight=st.integers(1, 1000))
 def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
     max_elapsed: float, in_flight: int
@@ -143,6 +194,31 @@ def test_a_dead_destination_gets_at_most_200_requests_and_all_the_time_there_is(
         now += delay or 0.0
     assert sent <= 200
     assert now >= max_elapsed
+
+
+@settings(deadline=None)
+@given(
+    history=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10))),
+    in_flight=st.integers(1, 100),
+    seed=st.integers(0, 9),
+)
+def test_whatever_was_answered_before_a_death_costs_at_most_200_requests(
+    history: list[tuple[int, int]], in_flight: int, seed: int
+) -> None:
+    breaker, now, sent, draw = a_breaker(), 0.0, 0, random.Random(seed).random
+    shares = [ill / 10 for times, ill in history for _ in range(times)]
+    answers = iter([draw() < share for share in shares])
+    while breaker.state is not BreakerState.BROKEN:
+        permits = [permit for _ in range(in_flight) if (permit := breaker.may_send(now))]
+        for permit in permits:
+            sent += 1
+            if next(answers, True):
+                breaker.ill(permit, now)
+            else:
+                breaker.well(permit)
+                sent = 0
+        now += breaker.next_try(now) or 0.0
+    assert sent <= 200
 
 
 def test_a_healthy_destination_is_never_held_up() -> None:

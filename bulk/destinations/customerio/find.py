@@ -124,6 +124,6 @@ def _unknown_kinds(view: View, asked: tuple[Name, ...]) -> Verdict | None:
     unknown = [kind for kind, value in asked if not view.identifies((kind, value))]
     if "email" in unknown:
         return _NOT_BY_EMAIL
-    if len(unknown) == len(asked):
+    if unknown and len(unknown) == len(asked):
         return ambiguous("the workspace does not know people by phone, and nothing else is given")
     return None

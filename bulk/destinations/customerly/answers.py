@@ -7,7 +7,7 @@ from typing import Any
 from bulk.conversation import Meaning, Request, Response, Verdict
 from bulk.destinations.address import encoded
 from bulk.destinations.system import Reading
-from bulk.destinations.verdicts import LONGEST_MESSAGE, is_2xx, refused
+from bulk.destinations.verdicts import LONGEST_MESSAGE, is_2xx, refused, unclear
 
 _CREDENTIALS = re.compile(r"\b(token|authorization|authentication)\b", re.IGNORECASE)
 _ACCESS_TOKEN = re.compile(r"\b(access token|authorization: bearer)\b", re.IGNORECASE)
@@ -66,6 +66,11 @@ def read(response: Response) -> Reading | None:
 def refusal(response: Response, reason: str = "refused") -> Verdict:
     """Return the verdict of an answer that refuses what was sent."""
     return refused(response, error_message(response) or "", reason)
+
+
+def unread(response: Response) -> Verdict:
+    """Return the verdict of a look-up that neither shows anybody nor says that nobody is there."""
+    return unclear(response) if is_success(response) else refusal(response, "read_refused")
 
 
 def is_success(response: Response) -> bool:

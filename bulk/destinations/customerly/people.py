@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulk.conversation import Batch, Lost, Name, Reply, Request, Verdict, lost_verdict
-from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_absent
+from bulk.destinations.customerly.answers import contact, look_up, says_absent, unread
 from bulk.destinations.erasure import ErasureOptions, conflict, given, normal, together
 from bulk.destinations.meant import Finding, Kinds, Person, meant
-from bulk.destinations.verdicts import unclear
 
 USERS, LEADS = "/users", "/leads"
 OWN = "crmhero_user_id"
@@ -92,7 +91,7 @@ def read(path: str, name: Name) -> Generator[Request, Any, Answer]:
         return (person,)
     if says_absent(reply):
         return ()
-    return unclear(reply) if is_success(reply) else refusal(reply, "read_refused")
+    return unread(reply)
 
 
 def _person(shown: Mapping[str, Any], kinds: tuple[str, ...]) -> Person | None:

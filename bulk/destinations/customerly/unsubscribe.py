@@ -18,7 +18,7 @@ from bulk.conversation import (
     lost_verdict,
 )
 from bulk.destinations.address import encoded
-from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_missing
+from bulk.destinations.customerly.answers import contact, is_success, look_up, says_missing, unread
 from bulk.destinations.customerly.asking import ask, find, identifiers
 from bulk.destinations.customerly.settings import CustomerlySettings
 from bulk.destinations.operation import Terms
@@ -68,7 +68,7 @@ def _look_again(
         elif says_missing(reply):
             continue
         else:
-            yield batch.settle(refusal(reply))
+            yield batch.settle(unread(reply))
         return
     yield from _look_among_leads(batch, absent)
 

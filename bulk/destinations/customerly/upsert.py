@@ -21,7 +21,7 @@ from bulk.conversation import (
     Verdict,
     lost_verdict,
 )
-from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_absent
+from bulk.destinations.customerly.answers import contact, is_success, look_up, refusal, says_absent, unread
 from bulk.destinations.operation import Terms
 from bulk.destinations.verdicts import LONGEST_MESSAGE, accepted, no_effect, refused
 
@@ -187,7 +187,7 @@ def _as_shown(record: str, response: Response, nameless: Sequence[str]) -> Verdi
     shown = contact(response)
     if shown is None:
         message = nameless[0] if len(nameless) == 1 else "the account does not show this record"
-        return _not_added(response, message) if says_absent(response) else refusal(response)
+        return _not_added(response, message) if says_absent(response) else unread(response)
     differing = differences(orjson.loads(record), shown)
     if not differing:
         return accepted(response, reason="read_back")

@@ -11,7 +11,6 @@ from bulk.destinations.verdicts import LONGEST_MESSAGE, accepted, is_2xx, refuse
 
 _NOWHERE = object()
 _GONE = frozenset({404, 410})
-_REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)
 _WORDLESS = "listed as refused, without a reason"
 
@@ -130,8 +129,6 @@ def lead(value: Any, path: str) -> Any:
 
 def explanation(response: Response) -> str:
     """Return a refusal's own words, where they stand in one of the usual places."""
-    if response.status in _REDIRECTS:
-        return "the server redirects, and redirects are never followed; mend base_url or path"
     found = response.json
     for _ in range(2):
         if not isinstance(found, dict):

@@ -5,12 +5,16 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from bulk.conversation import Act, Lost, Reply, Request, Response, Status, Verdict, Wait
 from bulk.destinations.address import encoded
 from bulk.destinations.kustomer.answers import NOT_FOUND
 from bulk.destinations.kustomer.settings import KustomerSettings
 from bulk.destinations.verdicts import LONGEST_MESSAGE, is_2xx
 
+Rows = npt.NDArray[np.uint32]
 _ENDED = frozenset({"complete", "completed"})
 _WRITTEN = frozenset({"created", "updated", "success"})
 _LOST_POLLS = 3
@@ -36,19 +40,37 @@ class Job:
     doubtful: bool = False
 
 
-def memory(jobs: Sequence[Job]) -> dict[str, Any]:
-    """Return what must be remembered to go on with these jobs."""
+def memory(jobs: Sequence[Job], rows: Rows) -> dict[str, Any]:
+    """Return what must be remembered to go on with these jobs; ``rows`` are those of the batch."""
     return {
         "jobs": [
-            {"id": job.id, "creates": job.creates, "at": list(job.positions), "doubtful": job.doubtful}
+            {
+                "id": job.id,
+                "creates": job.creates,
+                "rows": [int(rows[position]) for position in job.positions],
+                "doubtful": job.doubtful,
+            }
             for job in jobs
         ]
     }
 
 
-def remembered(data: Mapping[str, Any]) -> list[Job]:
-    """Return the jobs that an earlier conversation over the same rows remembered."""
-    return [Job(job["id"], job["creates"], tuple(job["at"]), job["doubtful"]) for job in data.get("jobs", ())]
+def remembered(data: Mapping[str, Any], rows: Rows) -> list[Job]:
+    """Return the jobs that an earlier conversation remembered about rows of a batch.
+
+    The batch may be a part of the one they were submitted for, as when only some of it is sent again.
+    """
+    at = {row: position for position, row in enumerate(rows.tolist())}
+    jobs = [
+        Job(
+            job["id"],
+            job["creates"],
+            tuple(at[row] for row in job["rows"] if row in at),
+            job["doubtful"],
+        )
+        for job in data.get("jobs", ())
+    ]
+    return [job for job in jobs if job.positions]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def writing(aim: Aim) -> Callable[[Batch, Terms], Conversation]:
     def converse(batch: Batch, terms: Terms) -> Conversation:
         options = terms.options if isinstance(terms.options, WriteOptions) else UpsertOptions()
         first = not isinstance(options, UpsertOptions) or options.lookup == "first"
-        work = Work(batch, aim, terms.settings, first and aim is not Aim.CREATE, remembered(batch.memory))
+        jobs = remembered(batch.memory, batch.rows)
+        work = Work(batch, aim, terms.settings, first and aim is not Aim.CREATE, jobs)
         if len(batch) == 1 and not work.jobs:
             yield from _one(work)
         else:
@@ -197,7 +198,7 @@ def _submit(work: Work, portion: _Bodies, *, creates: bool, doubtful: bool) -> C
         yield Split(refusal(reply))
     elif job_id := object_id(reply):
         work.jobs.append(Job(job_id, creates, tuple(portion), doubtful))
-        yield Remember(memory(work.jobs))
+        yield Remember(memory(work.jobs, work.batch.rows))
     else:
         take(work, Job("", creates, tuple(portion), doubtful), Results({}, reply))
 
