@@ -19,6 +19,7 @@ PACKAGE = "bulk"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
+    frozenset({"api"}),
     frozenset({"prepare"}),
     frozenset({"suppression", "matching", "reaching", "starting"}),
     frozenset({"job"}),
@@ -31,8 +32,11 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 
 # Stand beside the line: what they may import, and who may import them.
-ASIDE_MAY_IMPORT = {"sandbox": frozenset({"errors"})}
-ASIDE_IMPORTED_BY = {"sandbox": frozenset({"cli"})}
+ASIDE_MAY_IMPORT = {
+    "": frozenset({"api", "errors", "job"}),  # the package itself offers them to programs, once they are used
+    "sandbox": frozenset({"errors"}),
+}
+ASIDE_IMPORTED_BY = {"sandbox": frozenset({"cli", "api"})}
 
 # Third parties that only some components may know.
 ONLY_IN = {
@@ -65,6 +69,7 @@ AMBIENT = frozenset(
 )
 AMBIENT_MODULE = "random"  # its type `random.Random` may be named everywhere, but not called
 MAY_USE_AMBIENT = {
+    "api": "builds the clock, the sleep and the randomness that are passed down",
     "cli": "builds the clock, the sleep and the randomness that are passed down",
     "sandbox": "is a server with a clock of its own",
 }
