@@ -345,6 +345,7 @@ BREACHES: tuple[tuple[Rule, dict[str, str]], ...] = (
     (imports_go_down, {"runner": "from bulk.sandbox import serve"}),
     (imports_go_down, {"sandbox__server": "from bulk.conversation import Status"}),
     (imports_go_down, {"errors": "from bulk.cli import main"}),
+    (imports_go_down, {"api__running": "from bulk.cli.loop import runner"}),
     (third_parties_stay_where_they_belong, {"runner": "import aiohttp.web"}),
     (third_parties_stay_where_they_belong, {"plan": "from rich.table import Table"}),
     (the_command_line_starts_light, {"cli__main": "import orjson"}),

@@ -10,6 +10,9 @@ from bulk.errors import SourceError, UsageError
 from bulk.ledger.view import EXPORT, View
 from bulk.source import Source, SourceOptions, open_source
 
+_NUMBERS = {"row": pl.UInt32(), "http_status": pl.Int64(), "attempts": pl.Int64()}
+"""The columns that are no texts."""
+
 
 def read_ledger(
     path: str | Path,
@@ -37,7 +40,11 @@ def read_ledger(
     with View(Path(path), number) as view:
         moved_to = Path(source) if source is not None else None
         frames = list(outcomes(view, wanted, open_origin(view, moved_to) if with_source else None))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(EXPORT, pl.String))
+    return (
+        pl.concat(frames)
+        if frames
+        else pl.DataFrame(schema={name: _NUMBERS.get(name, pl.String()) for name in EXPORT})
+    )
 
 
 def known_statuses(asked: Collection[str]) -> list[str]:

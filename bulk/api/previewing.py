@@ -55,7 +55,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request as it would be sent, but for its secrets; its body, and ``repr``, may show people's data."""
+    """A request as it would be sent, but for its secrets; its URL and body may show people's data."""
 
     step: str
     rows: list[int]
