@@ -43,6 +43,7 @@ ONLY_IN = {
     "aiohttp": frozenset({"transport", "sandbox"}),
     "aiolimiter": frozenset({"pacing"}),
     "uvloop": frozenset({"cli"}),
+    "prometheus_client": frozenset({"cli"}),
     "typer": frozenset({"cli"}),
     "rich": frozenset({"cli", "report"}),
     "sqlite3": frozenset({"ledger", "source"}),  # a source may be a database

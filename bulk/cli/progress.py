@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -29,9 +29,12 @@ class _Facts(ProgressColumn):
 
 
 class Watcher:
-    """Shows how far a run is; an async context manager round the run."""
+    """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
-    def __init__(self, run: Run, log: Any, *, bars: bool) -> None:
+    def __init__(
+        self, run: Run, log: Any, *, bars: bool, also: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._also = also
         self._meter = Meter(run)
         self._log = log
         self._bars = _bars() if bars else None
@@ -75,7 +78,10 @@ class Watcher:
                 self._say(progress)
 
     def _look(self) -> Progress:
-        return self._meter.look(asyncio.get_running_loop().time())
+        progress = self._meter.look(asyncio.get_running_loop().time())
+        if self._also:
+            self._also(progress)
+        return progress
 
     def _show(self, progress: Progress) -> None:
         """Draw the bars, if there are any."""

@@ -11,6 +11,7 @@ from bulk.cli.asking import Asker
 from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
+from bulk.cli.metrics import Metrics, measured
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
 from bulk.job import load_job
@@ -33,6 +34,8 @@ class Asked:
     overrides: tuple[str, ...]
     reason: str | None
     json_log: bool
+    metrics: Path | None = None
+    metrics_port: int | None = None
 
 
 def execute(asked: Asked) -> int:
@@ -55,13 +58,18 @@ def execute(asked: Asked) -> int:
     )
     log = logger(json=asked.json_log, job=order.job.name)
     warn_of_network(log, order.ledger_path)
-    with assembled(order, log.info, listing(log.info)) as assembly:
-        code: int = runner()(_go(assembly, asked, log))
+    with (
+        measured(order, asked.metrics, asked.metrics_port) as metrics,
+        assembled(order, log.info, listing(log.info)) as assembly,
+    ):
+        code: int = runner()(_go(assembly, asked, log, metrics))
+        if metrics:
+            metrics.code = code
     print_summary(order.ledger_path, code, as_json=asked.json_log)
     return code
 
 
-async def _go(assembly: Assembly, asked: Asked, log: Any) -> int:
+async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:
     asker = Asker(
         yes=asked.yes,
         digest=asked.confirm,
@@ -70,7 +78,8 @@ async def _go(assembly: Assembly, asked: Asked, log: Any) -> int:
         aside=lambda: watcher.aside(),  # noqa: PLW0108 - the watcher of the run that is not made yet
     )
     with assembly.run(asker, log.info) as run:
-        watcher = Watcher(run, log, bars=not asked.json_log and sys.stderr.isatty())
+        bars = not asked.json_log and sys.stderr.isatty()
+        watcher = Watcher(run, log, bars=bars, also=metrics.tell if metrics else None)
         with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()
