@@ -11,7 +11,7 @@ from bulk.runner.run import Run
 from bulk.runner.setup import StepSetup
 
 LOOK_BACK = 10.0
-"""Seconds over which the rate is measured."""
+"""Seconds over which a rate is measured, if looks are not farther apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,27 @@ class Progress:
     destinations: tuple[DestinationProgress, ...] = ()
 
 
+class Speed:
+    """Tells from a count that is looked at now and then how much it grows a second."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of_late(self, now: float, count: int) -> float:
+        """Return by how much it grew a second over the last ``LOOK_BACK`` seconds, or since the last look."""
+        self._seen.append((now, count))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= LOOK_BACK:  # noqa: PLR2004 - two make a rate
+            self._seen.popleft()
+        start, before = self._seen[0]
+        return (count - before) / (now - start) if now > start else 0.0
+
+
 class Meter:
     """Looks at a run again and again."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._seen: dict[int, deque[tuple[float, int]]] = {}
+        self._speeds: dict[int, Speed] = {}
 
     def look(self, now: float) -> Progress:
         """Return how far the run is; ``now`` is in seconds of any clock that never goes back."""
@@ -92,7 +107,7 @@ class Meter:
     def _step(self, step: StepSetup, board: Board, now: float) -> StepProgress:
         counts = {status.value: count for status, count in board.counts.items()}
         pending = counts[Status.PENDING]
-        rate = self._rate(step.index, board.sendable - pending, now)
+        rate = self._speeds.setdefault(step.index, Speed()).of_late(now, board.sendable - pending)
         return StepProgress(
             name=step.name,
             destination=step.destination,
@@ -102,15 +117,6 @@ class Meter:
             seconds_left=pending / rate if rate and pending else None,
             waiting=_waits(self._run.lanes.get(step.destination)),
         )
-
-    def _rate(self, step: int, settled: int, now: float) -> float:
-        """Return records settled per second of late."""
-        seen = self._seen.setdefault(step, deque())
-        seen.append((now, settled))
-        while now - seen[0][0] > LOOK_BACK:
-            seen.popleft()
-        start, before = seen[0]
-        return (settled - before) / (now - start) if now > start else 0.0
 
 
 def _sent(lane: Lane) -> DestinationProgress:

@@ -123,6 +123,8 @@ async def run(  # noqa: PLR0913 - one parameter per option of the command
         overrides=tuple(override),
         reason=reason,
     )
+    if every <= 0:
+        raise UsageError("every is a number of seconds above 0")
     digest = approve if isinstance(approve, str) else None
     _warn_of_network(order.ledger_path)
     with ExitStack() as stack:

@@ -205,7 +205,9 @@ def test_two_runs_of_a_program_do_not_share_an_account(shop: Workshop) -> None:
     ]
 
 
-@pytest.mark.parametrize("mistake", [{"limit": 0}, {"retry": "succeeded"}, {"override": ["canery"]}])
+@pytest.mark.parametrize(
+    "mistake", [{"limit": 0}, {"every": 0}, {"retry": "succeeded"}, {"override": ["canery"]}]
+)
 def test_a_wrong_argument_is_refused_before_anything_is_opened(
     shop: Workshop, mistake: Mapping[str, int | str | list[str]]
 ) -> None:
