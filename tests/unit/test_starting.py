@@ -7,11 +7,12 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bulk.cli.starting import Wanted, start
@@ -69,11 +70,15 @@ def mapped(made: Draft) -> dict[str, FieldSpec]:
     form=st.sampled_from(FORMS),
     days=st.lists(st.dates(dt.date(1970, 1, 1), dt.date(2037, 12, 31)), min_size=3),
 )
+@example(form=next(form for form in FORMS if "%B" in form), days=[dt.date(2026, 5, 1)] * 3)
 def test_dates_are_read_as_they_were_written(form: str, days: list[dt.date]) -> None:
     values = [dt.datetime.combine(day, dt.time(9, 5)).strftime(form) for day in days]
     found = written(seen(Joined=list(values)), "Joined", Form.ANY)
     assert found is not None
     meant = None if form in ISO else form
+    if all(day.month == 5 for day in days):  # May is its own abbreviation
+        found = replace(found, format=found.format and found.format.replace("%B", "%b"))
+        meant = meant and meant.replace("%B", "%b")
     assert meant in {found.format, found.other}
     if meant != found.format:  # only where another reading takes them all as well
         assert all(day.day <= 12 for day in days)
