@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import random
 import sys
 import time
@@ -119,6 +120,9 @@ def _options(job: Job, asked: Asked) -> Options:
     guards = job.guards
     facts: dict[str, Any] = {
         "version": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "job": job.settings,
         "sandbox": asked.sandbox,
         "settings": [setting.partition("=")[0] for setting in asked.settings],  # values may be secrets
     }

@@ -226,6 +226,16 @@ class View:
         )
         return [dict(zip(names, (*values[:4], orjson.loads(values[4])), strict=True)) for values in found]
 
+    def pauses(self, destination: str) -> list[tuple[float, float]]:
+        """Return when a destination wanted no requests, as far as runs that came to an end tell."""
+        with translated(self.path):
+            return [
+                (float(start), min(float(end), run["ended_at"]))
+                for run in self.runs
+                if run["ended_at"] is not None
+                for start, end in run["facts"].get("pauses", {}).get(destination, ())
+            ]
+
     @cached_property
     def steps(self) -> list[StepView]:
         """The steps of this pass, in the order of the job."""
