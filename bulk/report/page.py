@@ -13,6 +13,8 @@ from bulk.report.evidence import moment
 from bulk.report.summary import kinds
 from bulk.report.timeline import MOST_ATTEMPTS, attempts, timeline
 
+DEEPEST = 4
+_PLAIN = (str, int, float)
 _GOOD = frozenset({Verification.ABSENT.value})
 
 
@@ -136,12 +138,12 @@ def _texts(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every setting of a job by its dotted path, as text."""
-    if isinstance(value, dict):
+def _settings(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield every setting of a job by its dotted path, as text; none is deeper than ``DEEPEST``."""
+    if isinstance(value, dict) and len(path) < DEEPEST:
         for name, inner in value.items():
-            yield from _settings(inner, f"{path}.{name}" if path else str(name))
+            yield from _settings(inner, (*path, name))
     elif isinstance(value, list):
-        yield path, ", ".join(map(str, value))
-    elif value is not None:
-        yield path, str(value)
+        yield ".".join(path), ", ".join(str(one) for one in value if isinstance(one, _PLAIN))
+    elif isinstance(value, _PLAIN):
+        yield ".".join(path), str(value)

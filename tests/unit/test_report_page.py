@@ -153,6 +153,20 @@ def test_names_from_a_ledger_are_text_on_the_page(path: Path) -> None:
     assert "<script>" not in page_of(path)
 
 
+def test_settings_that_no_run_notes_do_no_harm(path: Path) -> None:
+    deep: dict[str, object] = {"a": "buried"}
+    for _ in range(200):
+        deep = {"a": deep}
+    ledger = begin(path, 1)
+    ledger.begin_run(1010.0, {"version": [1], "settings": 7, "job": {"steps": deep, "guards": [deep, "x"]}})
+    ledger.close()
+
+    text = page_of(path)
+
+    assert "<dt>guards</dt><dd>x</dd>" in text
+    assert "buried" not in text
+
+
 def test_a_page_of_an_empty_pass_says_that_nothing_settled(path: Path) -> None:
     begin(path, 0).close()
 
