@@ -12,6 +12,7 @@ from bulk import __version__
 from bulk.cli.output import private
 from bulk.errors import UsageError
 from bulk.job.environment import variable
+from bulk.ledger.file import translated
 from bulk.ledger.record import reading
 from bulk.ledger.view import View
 from bulk.report.evidence import Issued, statement
@@ -65,7 +66,7 @@ def write_page(ledger: Path, output: Path) -> int:
     if output.suffix not in {".html", ".htm"}:
         raise UsageError(f"-o {output}: a report is a page, so the suffix is .html")
     now = time.time()
-    with View(ledger) as view:
+    with View(ledger) as view, translated(ledger):
         page = ledger_page(view, now, __version__, _erasures(view, now))
     _write(output, page.encode())
     typer.echo(str(output), err=True)

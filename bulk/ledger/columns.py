@@ -7,8 +7,10 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from polars.exceptions import PolarsError
 
 from bulk.conversation import KEY, ROW
+from bulk.errors import LedgerError
 from bulk.ledger.board import CODE
 
 LAST, STATUS, REASON, MESSAGE = "last", "status", "reason", "message"
@@ -21,8 +23,11 @@ _CHECK = 4
 """Bytes of checksum before a frame: reading a damaged one can end the process."""
 
 
-class DamagedError(sqlite3.DatabaseError):
+class DamagedError(LedgerError, sqlite3.DatabaseError):
     """A frame is not what was packed."""
+
+    def __init__(self) -> None:
+        super().__init__("what the ledger keeps of rows is damaged; restore it from a backup")
 
 
 def packed(frame: pl.DataFrame) -> bytes:
@@ -42,7 +47,10 @@ def unpacked(body: bytes) -> pl.DataFrame:
     frame = memoryview(body)[_CHECK:]
     if not frame or zlib.crc32(frame) != int.from_bytes(body[:_CHECK], "big"):
         raise DamagedError
-    return pl.read_ipc(BytesIO(frame))
+    try:
+        return pl.read_ipc(BytesIO(frame))
+    except (PolarsError, OSError) as error:
+        raise DamagedError from error
 
 
 def as_told(frame: pl.DataFrame) -> pl.DataFrame:
@@ -62,8 +70,10 @@ def unpacked_told(body: bytes, rows: int) -> pl.DataFrame:
     frame = unpacked(body)
     if LAST not in frame.columns:
         frame = frame.with_columns(pl.col(ROW).alias(LAST)).select(TOLD.names())
+    if frame.schema != TOLD:
+        raise DamagedError
     within = (frame[ROW] >= 1) & (frame[LAST] >= frame[ROW]) & (frame[LAST] <= rows)
-    if frame.schema != TOLD or not within.fill_null(value=False).all():
+    if not within.fill_null(value=False).all():
         raise DamagedError
     return frame
 

@@ -82,7 +82,7 @@ class Purging:
         done = Purged()
         with translated(self._path):
             self._connection.execute("PRAGMA secure_delete=ON")
-        with transaction(self._connection, self._path):
+        with translated(self._path), transaction(self._connection, self._path):
             if people:
                 self._clear(frozenset(people), hashed, done)
                 self._forget_deliveries(identities)

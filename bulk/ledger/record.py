@@ -1,6 +1,7 @@
 """What a ledger says of erasures, over all passes: as it stands, or as it stood at a link of its chain."""
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class Reader:
         """Recompute the chain, and compare with it every row there is."""
         try:
             return check(self._connection)
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        except (sqlite3.DatabaseError, ValueError, TypeError, struct.error) as error:
             code = getattr(error, "sqlite_errorname", type(error).__name__)
             return Checked(problems=[f"the file is damaged ({code})"])
 

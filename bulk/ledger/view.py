@@ -190,7 +190,8 @@ class View:
         return sum(self._awaiting(number, step) for number, step in passes)
 
     def _awaiting(self, number: int, step: int) -> int:
-        ((rows,),) = self._query("SELECT rows FROM passes WHERE pass = ?", number)
+        with translated(self.path):
+            ((rows,),) = self._query("SELECT rows FROM passes WHERE pass = ?", number)
         board = Board(rows or 0)
         fold(self._connection, self.path, number, step, board)
         return board.awaiting

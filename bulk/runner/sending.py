@@ -103,9 +103,8 @@ class Sending:
             self._group = group
             with contextlib.suppress(StoppingError):
                 await self._dispatch_all(batches)
-            self._group = None
-            for _ in range(self._workers):
-                await self._queue.put(None)
+            await self._queue.put(None)
+        self._group = None
         self._judge_rate(at_end=True)
 
     def reinforce(self) -> None:
@@ -209,6 +208,7 @@ class Sending:
         while (item := await self._queue.get()) is not None:
             await self._talk(*item)
             self._queue.task_done()
+        self._queue.put_nowait(None)  # for the next worker; there is room, since nothing follows it
 
     async def _talk(self, batch: Batch, ticket: int | None) -> None:
         try:

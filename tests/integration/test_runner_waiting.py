@@ -47,6 +47,18 @@ async def test_one_refusal_holds_every_worker_back(tmp_path: Path, status: int, 
     assert desk.statuses() == {"succeeded": 60}
 
 
+async def test_while_one_record_waits_to_be_tried_again_the_last_ones_go_out_too(tmp_path: Path) -> None:
+    async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        return accepts(body) if len(server.bodies) > 3 else says("out of order", 500)
+
+    desk = Desk(tmp_path)
+    desk.people(3)
+    async with serving(answer) as server:
+        desk.job(server.url, batch_size=1, place={"concurrency": 1})
+        assert await desk.run() == 0
+    assert {str(record["name"]) for records in server.records[:3] for record in records} == {"1", "2", "3"}
+
+
 async def test_a_storm_of_refusals_loses_no_row(tmp_path: Path) -> None:
     async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         return accepts(body) if len(server.bodies) > 16 else says("too many", 429)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kustomer_talk import Account, Crashed, KustomerTalk, batch_of, carry_out, refusal
 
-from bulk.conversation import Batch, Lost, Reply, Request
+from bulk.conversation import Batch, Lost, Reply, Request, Status, Verdict
 from bulk.destinations.kustomer import KUSTOMER
 from bulk.destinations.kustomer.settings import KustomerSettings, UpsertOptions
 from bulk.destinations.operation import Terms
@@ -524,8 +524,8 @@ def test_a_complete_job_is_not_a_success_of_its_records() -> None:
 
     talk = upsert(Account(mend=refuse), *people(2))
 
-    assert talk.settled == [("failed", "refused")] * 2
-    assert talk.verdicts[0].error_message == "bad phone"
+    said = Verdict(Status.FAILED, "refused", 200, error_message="bad phone", request_id="req-1")
+    assert talk.verdicts == {0: said, 1: said}
 
 
 def test_a_submission_is_cut_where_a_request_would_be_too_long() -> None:
