@@ -19,6 +19,7 @@ PACKAGE = "bulk"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
+    frozenset({"api"}),
     frozenset({"prepare"}),
     frozenset({"suppression", "matching", "reaching", "starting"}),
     frozenset({"job"}),
@@ -31,14 +32,18 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 
 # Stand beside the line: what they may import, and who may import them.
-ASIDE_MAY_IMPORT = {"sandbox": frozenset({"errors"})}
-ASIDE_IMPORTED_BY = {"sandbox": frozenset({"cli"})}
+ASIDE_MAY_IMPORT = {
+    "": frozenset({"api", "errors", "job"}),  # the package itself offers them to programs, once they are used
+    "sandbox": frozenset({"errors"}),
+}
+ASIDE_IMPORTED_BY = {"sandbox": frozenset({"cli", "api"})}
 
 # Third parties that only some components may know.
 ONLY_IN = {
     "aiohttp": frozenset({"transport", "sandbox"}),
     "aiolimiter": frozenset({"pacing"}),
     "uvloop": frozenset({"cli"}),
+    "prometheus_client": frozenset({"cli"}),
     "typer": frozenset({"cli"}),
     "rich": frozenset({"cli", "report"}),
     "sqlite3": frozenset({"ledger", "source"}),  # a source may be a database
@@ -65,6 +70,7 @@ AMBIENT = frozenset(
 )
 AMBIENT_MODULE = "random"  # its type `random.Random` may be named everywhere, but not called
 MAY_USE_AMBIENT = {
+    "api": "builds the clock, the sleep and the randomness that are passed down",
     "cli": "builds the clock, the sleep and the randomness that are passed down",
     "sandbox": "is a server with a clock of its own",
 }
@@ -340,6 +346,7 @@ BREACHES: tuple[tuple[Rule, dict[str, str]], ...] = (
     (imports_go_down, {"runner": "from bulk.sandbox import serve"}),
     (imports_go_down, {"sandbox__server": "from bulk.conversation import Status"}),
     (imports_go_down, {"errors": "from bulk.cli import main"}),
+    (imports_go_down, {"api__running": "from bulk.cli.loop import runner"}),
     (third_parties_stay_where_they_belong, {"runner": "import aiohttp.web"}),
     (third_parties_stay_where_they_belong, {"plan": "from rich.table import Table"}),
     (the_command_line_starts_light, {"cli__main": "import orjson"}),

@@ -8,59 +8,40 @@ from dataclasses import dataclass
 
 import typer
 
+from bulk.api.approving import Approval
 from bulk.errors import RefusedError
-from bulk.runner.people import Planned
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Approval):
     """Approves by ``--confirm``, ``--yes``, or a typed count.
 
     Attributes:
-        yes: ``--yes``.
-        confirm: The digest of ``--confirm``.
-        limit: How many records of each step are sent at most.
         harmless: Nothing real is at stake: after the canary nobody is asked.
         aside: A context in which the terminal is free for a question.
     """
 
-    yes: bool
-    confirm: str | None
-    limit: int | None
     harmless: bool = False
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    async def approve(self, planned: Planned) -> str:
-        """Return how the plan was approved.
+    def said(self, digest: str | None) -> str:
+        """Return the option by which everything, or the plan of a digest, was approved."""
+        return "--yes" if digest is None else f"--confirm {digest}"
+
+    async def ask(self, reasons: str, count: int, digest: str) -> str:
+        """On a terminal, have the number of records typed.
 
         Raises:
-            RefusedError: Nobody approved it.
+            RefusedError: There is no terminal, or the number is not right.
         """
-        if self.confirm is not None and self.confirm != planned.digest:
-            raise RefusedError(
-                "the plan is not the one that was confirmed: job, source or plan changed since;"
-                " look at bulk preview again"
-            )
-        if self.confirm is not None:
-            return f"--confirm {self.confirm}"
-        count = sum(self._count(step.pending) for step in planned.steps if step.approval)
-        if not count:
-            return "not needed"
-        if self.yes:
-            return "--yes"
-        undone = [f"{step.operation} {step.approval}" for step in planned.steps if step.approval]
-        reasons = "; ".join(dict.fromkeys(undone))
         if not sys.stdin.isatty():
             raise RefusedError(
                 f"{reasons} and nobody approved it: look at bulk preview,"
-                f" then run with --confirm {planned.digest} or --yes"
+                f" then run with --confirm {digest} or --yes"
             )
         with self.aside():
             await asyncio.to_thread(_typed_count, reasons, count)
         return "typed count"
-
-    def _count(self, pending: int) -> int:
-        return pending if self.limit is None else min(pending, self.limit)
 
     async def canary_passed(self, step: str, records: int) -> None:
         """On a terminal, ask whether to go on.

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import typer
 
-from bulk.cli.contacts import held_and_listed
+from bulk.api.contacts import held_and_listed
+from bulk.api.planning import Plan, make_plan
+from bulk.cli.contacts import listing
 from bulk.cli.finding import find_all
 from bulk.cli.logs import logger
-from bulk.cli.planning import Plan, list_sentence, make_plan, match_sentence
+from bulk.cli.planned import list_sentence, match_sentence
 from bulk.conversation import Lost
 from bulk.errors import BulkError
 from bulk.job import Job, load_job
@@ -45,8 +47,9 @@ def examine(
             return 0
         if lists and asyncio.run(_probe_all(job)):  # before anything is listed, which may take a while
             return FAULTY
-        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
-        plan = make_plan(job, source, ledger, listed)
+        note = logger(json=False, job=job.name).info
+        listed = held_and_listed(job, source, os.environ, note, listing(note))
+        plan = make_plan(job, source, os.environ, ledger, listed)
         typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
         _say_plan(plan)
         if offline or (not lists and asyncio.run(_probe_all(job))):

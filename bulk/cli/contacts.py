@@ -1,73 +1,25 @@
-"""Lists the contacts that a job finds its people among, before anything else is done."""
+"""Lists contacts as commands do: a signal ends it."""
 
-import asyncio
-import os
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import typer
 
+from bulk.api.contacts import Listing
 from bulk.cli.loop import runner, signals
-from bulk.job import Job
-from bulk.ledger import Ledger
-from bulk.matching import ToList
-from bulk.prepare import NO_CONTACTS, lanes, to_list
-from bulk.reaching import account, credentials
-from bulk.runner.accounts import hold_accounts
-from bulk.runner.listing import Asked, Lister, Pulled
-from bulk.runner.way import World
-from bulk.source import Source
+from bulk.runner.listing import Lister, Pulled
 
 
-def listed_contacts(
-    job: Job, source: Source, note: Callable[..., None], ledger: Ledger | None = None
-) -> Mapping[str, Pulled]:
-    """Return the contacts by destination; none if the job asks for none.
+def listing(note: Callable[..., None]) -> Listing:
+    """Return what lists contacts; ``typer.Exit`` says that it was interrupted."""
 
-    Args:
-        job: The job, whose accounts are held.
-        source: Its source.
-        note: Is told how far it is.
-        ledger: What former runs left.
+    def go(lister: Lister) -> Mapping[str, Pulled]:
+        found: Mapping[str, Pulled] = runner()(_until_signalled(lister, note))
+        return found
 
-    Raises:
-        BulkError: There are mistakes that show already, or contacts cannot be listed.
-        typer.Exit: It was interrupted.
-    """
-    wanted = to_list(job, source)
-    if not wanted:
-        return NO_CONTACTS
-    asked = list(_asked(job, wanted, ledger))
-    found: Mapping[str, Pulled] = runner()(_list(asked, note))
-    return found
+    return go
 
 
-def held_and_listed(job: Job, source: Source, note: Callable[..., None]) -> Mapping[str, Pulled]:
-    """Hold the accounts while contacts are listed, as ``listed_contacts`` does."""
-    if job.match is None or job.match.contacts.pull is None:
-        return NO_CONTACTS
-    accounts = {name: account(place, os.environ) for name, place in job.used_destinations.items()}
-    with hold_accounts(accounts, os.environ):
-        return listed_contacts(job, source, note)
-
-
-def _asked(job: Job, wanted: Sequence[ToList], ledger: Ledger | None) -> Iterator[Asked]:
-    """Yield what is asked of each destination, with what former runs found out about it."""
-    rates = ledger.found_rates() if ledger else {}
-    last = ledger.last_answer() if ledger else None
-    quiet_for = None if last is None else max(0.0, time.time() - last)
-    ready = {lane.name: lane for lane in lanes(job, os.environ)}
-    for one in wanted:
-        for surface in ("", *(name for listing in one.listings for name in listing.surfaces)):
-            credentials(one.place, os.environ, surface)
-        name, settings = one.place.name, one.place.settings
-        kept = one.listings, one.columns, one.namings
-        yield Asked(ready[name], settings, *kept, quiet_for, rates.get(name))
-
-
-async def _list(asked: Sequence[Asked], note: Callable[..., None]) -> Mapping[str, Pulled]:
-    lister = Lister(asked, World(unix=time.time, draw=random.random, sleep=asyncio.sleep), note)
+async def _until_signalled(lister: Lister, note: Callable[..., None]) -> Mapping[str, Pulled]:
     with signals(lister.interrupt) as caught:
         try:
             return await lister.go()

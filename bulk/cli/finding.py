@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import typer
 
+from bulk.api.planning import Plan
 from bulk.cli.loop import runner
 from bulk.cli.output import format_of, private, writer
-from bulk.cli.planning import Plan
 from bulk.conversation import Batch, Reply, Request
 from bulk.destinations.operation import Erasing, Sighting, State
 from bulk.errors import UsageError

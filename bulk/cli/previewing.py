@@ -1,30 +1,16 @@
-"""Shows what a job would send."""
+"""Prints what a job would send."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 import typer
 
-from bulk.cli.contacts import held_and_listed
+from bulk.api.previewing import Preview, made_preview
+from bulk.cli.contacts import listing
 from bulk.cli.logs import logger
-from bulk.cli.planning import Plan, list_sentence, make_plan, match_sentence
-from bulk.conversation import Batch, Found, Request, Response, Wait
-from bulk.job import Job, load_job
-from bulk.job.resolved import Destination
-from bulk.plan.reading import ON_HOLD, SUPPRESSED
-from bulk.prepare import open_job_source
-from bulk.runner.feed import Left, feed
-from bulk.runner.setup import StepSetup
-
-HIDDEN = "***"
-MOST_FORESEEN = 20
-"""Requests of one conversation that are shown, beside those for each of its records."""
-MOST_EACH = 8
+from bulk.cli.planned import list_sentence, match_sentence
+from bulk.job import load_job
 
 
 def show(
@@ -36,186 +22,31 @@ def show(
         BulkError: Job or source have mistakes, or the ledger is none.
     """
     job = load_job(path, os.environ, settings)
-    with open_job_source(job) as source:
-        listed = held_and_listed(job, source, logger(json=False, job=job.name).info)
-        plan = make_plan(job, source, ledger, listed)
-        facts = {
-            "digest": plan.digest,
-            "rows": plan.rows,
-            "left": sum(frame.height for frame in plan.left),
-            "compared": plan.compared,
-            "warnings": plan.warnings,
-            "suppression": plan.lists(SUPPRESSED),
-            "holds": plan.lists(ON_HOLD),
-            "match": plan.match,
-            "steps": [_step_facts(plan, step, job) for step in plan.setup.steps],
-            "requests": [
-                shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
-            ],
-        }
-    typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() if as_json else _text(facts))
+    note = logger(json=False, job=job.name).info
+    shown = made_preview(job, os.environ, count, ledger, mask=mask, note=note, listing=listing(note))
+    typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() if as_json else _text(shown))
 
 
-def _step_facts(plan: Plan, step: StepSetup, job: Job) -> dict[str, Any]:
-    records = plan.boards[step.index].sendable
-    requests = _request_count(plan, step, records, frozenset(job.steps[step.index].fields))
-    rate = job.destinations[step.destination].rate
-    share = 1 - job.destinations[step.destination].reserve
-    return {
-        "name": step.name,
-        "destination": step.destination,
-        "operation": step.operation.name,
-        "records": records,
-        "requests": requests,
-        "seconds": round(requests * rate.period / (rate.limit * share), 1) if rate else None,
-        "irreversible": step.operation.irreversible,
-        "approval": step.approval,
-        "warning": step.operation.warning,
-        "told": {
-            f"{status}: {reason}": rows for (status, reason), rows in sorted(plan.reasons[step.index].items())
-        },
-    }
-
-
-def _request_count(plan: Plan, step: StepSetup, records: int, fields: frozenset[str]) -> int:
-    """Return how many requests a step takes if nothing is split or sent twice."""
-    batching = step.operation.batching
-    if step.batch_size == 1:
-        batches = records
-    elif step.duplicates == "keep_all" or (batching and (batching.max_bytes or batching.group is not None)):
-        batches = sum(1 for _ in _batches(plan, step))
-    else:
-        batches = -(-records // step.batch_size)
-    each = step.operation.exchanges_each(fields, step.terms)
-    return batches * step.operation.exchanges(fields, step.terms) + records * each
-
-
-def _batches(plan: Plan, step: StepSetup) -> Iterator[Batch]:
-    told = plan.boards[step.index].told
-    rows = plan.setup.source if step.removes is None else Left(plan.left)
-    for batches in feed(rows, step.encode, told, step.packer()):
-        yield from batches
-
-
-def _requests(plan: Plan, step: StepSetup, job: Job, count: int, *, mask: bool) -> Iterator[dict[str, Any]]:
-    """Yield the requests of the conversations over the first rows, as far as they can be foreseen."""
-    step = replace(step, terms=replace(step.terms, seed=first_seed(plan, step)))
-    left = count
-    for batch in _batches(plan, step) if count else ():
-        part = batch.part(0, min(left, len(batch)))
-        yield from (_shown(step, job, part, request, mask=mask) for request in _foreseen(step, part))
-        left -= len(part)
-        if not left:
-            return
-
-
-def first_seed(plan: Plan, step: StepSetup) -> str:
-    """Return the seed of a step in the first pass of a new ledger."""
-    return f"{plan.setup.source.fingerprint()} 1 {step.name}"
-
-
-def _foreseen(step: StepSetup, batch: Batch) -> Iterator[Request]:
-    """Yield the first request of a conversation, and those after it that the operation can foresee."""
-    conversation = step.operation.converse(batch, step.terms)
-    suppose = step.operation.suppose
-    reply: Response | frozenset[int] | None = None
-    for _ in range(MOST_FORESEEN + MOST_EACH * len(batch)):
-        try:
-            act = conversation.send(reply)
-        except StopIteration:
-            return
-        reply = None
-        if isinstance(act, Request):
-            yield act
-            reply = suppose(act) if suppose else None
-            if reply is None:
-                return
-        elif isinstance(act, Found):
-            reply = frozenset()
-        elif not isinstance(act, Wait):
-            return
-
-
-def _shown(step: StepSetup, job: Job, batch: Batch, request: Request, *, mask: bool) -> dict[str, Any]:
-    place = job.destinations[step.destination]
-    headers = masked_headers(place, request.surface) | dict(request.headers)
-    if request.body is not None:
-        headers.setdefault("Content-Type", "application/json")
-    body = request.body.decode() if request.body is not None else None
-    url = place.surface_urls[request.surface] if request.surface else place.base_url
-    return {
-        "step": step.name,
-        "rows": batch.rows.tolist(),
-        "method": request.method,
-        "url": url + (masked_path(request.path) if mask else request.path),
-        "headers": headers,
-        "body": masked_body(body) if mask and body else body,
-    }
-
-
-def masked_headers(place: Destination, surface: str) -> dict[str, str]:
-    """Return the headers of a surface with everything hidden that depends on a secret."""
-    speaker = place.system.surfaces[surface] if surface else place.system
-
-    def with_secrets(text: str) -> Mapping[str, str]:
-        auth = {one.option: text if one.secret else place.auth[one.option] for one in place.credentials}
-        return speaker.headers(auth, place.settings)
-
-    shown, other = with_secrets(HIDDEN), with_secrets("another")
-    return {
-        name: value if value == other.get(name) else _masked_header(value) for name, value in shown.items()
-    }
-
-
-def _masked_header(value: str) -> str:
-    """Hide a header's value but for a scheme before it, such as ``Bearer``."""
-    scheme, space, _ = value.partition(" ")
-    return f"{scheme}{space}{HIDDEN}" if space else HIDDEN
-
-
-def masked_path(path: str) -> str:
-    """Hide every value of a query, and every part of a path that holds encoded or mixed characters."""
-    plain, question, query = path.partition("?")
-    parts = [part if re.fullmatch(r"[a-z-]*", part) else HIDDEN for part in plain.split("/")]
-    return "/".join(parts) + question + re.sub(r"=[^&]*", f"={HIDDEN}", query)
-
-
-def masked_body(body: str) -> str:
-    """Hide every value of a JSON body, and of a form."""
-    try:
-        return orjson.dumps(_masked(orjson.loads(body))).decode()
-    except orjson.JSONDecodeError:
-        return re.sub(r"=[^&]*", f"={HIDDEN}", body)
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _masked(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return HIDDEN
-
-
-def _text(facts: dict[str, Any]) -> str:
-    left = f", of which {facts['left']:,} are people who have left the list" if facts["left"] else ""
-    lines = [f"{facts['rows']:,} rows{left}", *filter(None, [facts["compared"]])]
-    lines += [f"warning: {warning}" for warning in facts["warnings"]]
-    for step in facts["steps"]:
-        seconds = "rate found by trying" if step["seconds"] is None else f"about {step['seconds']:,} s"
-        undone = f", {step['approval']}" if step["approval"] else ""
+def _text(shown: Preview) -> str:
+    left = f", of which {shown.left:,} are people who have left the list" if shown.left else ""
+    lines = [f"{shown.rows:,} rows{left}", *filter(None, [shown.compared])]
+    lines += [f"warning: {warning}" for warning in shown.warnings]
+    for step in shown.steps:
+        seconds = "rate found by trying" if step.seconds is None else f"about {step.seconds:,} s"
+        undone = f", {step.approval}" if step.approval else ""
         lines.append(
-            f"{step['name']}: {step['records']:,} records in {step['requests']:,} requests, {seconds}"
-            f" ({step['operation']} at {step['destination']}{undone})"
+            f"{step.name}: {step.records:,} records in {step.requests:,} requests, {seconds}"
+            f" ({step.operation} at {step.destination}{undone})"
         )
-        lines += [f"  {step['warning']}"] if step["warning"] else []
-        lines += [f"  {rows:,} {reason}" for reason, rows in step["told"].items()]
-    lines += [list_sentence("suppression", one) for one in facts["suppression"]]
-    lines += [list_sentence("hold", one) for one in facts["holds"]]
-    lines += map(match_sentence, facts["match"])
-    for request in facts["requests"]:
-        rows = ", ".join(map(str, request["rows"]))
-        lines += ["", f"# {request['step']}, row{'s' if len(request['rows']) > 1 else ''} {rows}"]
-        lines.append(f"{request['method']} {request['url']}")
-        lines += [f"{name}: {value}" for name, value in request["headers"].items()]
-        lines += ["", request["body"]] if request["body"] is not None else []
-    return "\n".join([*lines, "", f"digest: {facts['digest']}"])
+        lines += [f"  {step.warning}"] if step.warning else []
+        lines += [f"  {rows:,} {reason}" for reason, rows in step.told.items()]
+    lines += [list_sentence("suppression", one) for one in shown.suppression]
+    lines += [list_sentence("hold", one) for one in shown.holds]
+    lines += map(match_sentence, shown.match)
+    for request in shown.requests:
+        rows = ", ".join(map(str, request.rows))
+        lines += ["", f"# {request.step}, row{'s' if len(request.rows) > 1 else ''} {rows}"]
+        lines.append(f"{request.method} {request.url}")
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        lines += ["", request.body] if request.body is not None else []
+    return "\n".join([*lines, "", f"digest: {shown.digest}"])

@@ -2,24 +2,23 @@
 
 import asyncio
 import sys
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
+from bulk.api.progress import Meter, Progress, StepProgress
 from bulk.cli.terminal import console
 from bulk.conversation import Status
-from bulk.ledger import Board
 from bulk.runner.run import Run
 
 EVERY, EVERY_LINE = 0.25, 10.0
 """Seconds between looks, and between lines where there is no terminal."""
-LOOK_BACK = 40
-"""Looks over which the rate is measured: ten seconds."""
+READING = "reading"
 
 
 class _Facts(ProgressColumn):
@@ -30,14 +29,16 @@ class _Facts(ProgressColumn):
 
 
 class Watcher:
-    """Shows how far a run is, from its ledger's boards; an async context manager round the run."""
+    """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
-    def __init__(self, run: Run, log: Any, *, bars: bool) -> None:
-        self._run = run
+    def __init__(
+        self, run: Run, log: Any, *, bars: bool, also: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._also = also
+        self._meter = Meter(run)
         self._log = log
         self._bars = _bars() if bars else None
         self._tasks: dict[int, TaskID] = {}
-        self._seen: dict[int, deque[tuple[float, int]]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,7 +52,7 @@ class Watcher:
     ) -> None:
         if self._watching:
             self._watching.cancel()
-        self._look()
+        self._show(self._look())
         if self._bars:
             self._bars.stop()
 
@@ -71,79 +72,63 @@ class Watcher:
         while True:
             await asyncio.sleep(EVERY)
             looks += 1
-            self._look()
+            progress = self._look()
+            self._show(progress)
             if not self._bars and looks % int(EVERY_LINE / EVERY) == 0:
-                self._say()
+                self._say(progress)
 
-    def _look(self) -> None:
-        """Note where every step stands now."""
-        now = asyncio.get_running_loop().time()
-        boards = self._run.ledger.boards if self._run.phase != "reading" else []
-        if self._bars and self._run.phase == "reading":
-            self._show(-1, "reading", None, 0, f"{self._run.rows_read:,} rows")
-        for step, board in zip(self._run.setup.steps, boards, strict=False):
-            seen = self._seen.setdefault(step.index, deque(maxlen=LOOK_BACK))
-            done = board.sendable - board.counts[Status.PENDING]
-            seen.append((now, done))
-            if self._bars:
-                name = step.name if len(self._run.lanes) < 2 else f"{step.name} at {step.destination}"  # noqa: PLR2004 - nothing to tell apart
-                self._show(step.index, name, board.sendable, done, self._facts(step.index, board))
+    def _look(self) -> Progress:
+        progress = self._meter.look(asyncio.get_running_loop().time())
+        if self._also:
+            self._also(progress)
+        return progress
 
-    def _show(self, index: int, name: str, total: int | None, done: int, facts: str) -> None:
+    def _show(self, progress: Progress) -> None:
+        """Draw the bars, if there are any."""
         if self._bars is None:
             return
+        if progress.phase == READING:
+            self._draw(self._bars, -1, READING, f"{progress.rows_read:,} rows")
+        elif -1 in self._tasks:
+            self._bars.remove_task(self._tasks.pop(-1))
+        several = len(progress.destinations) > 1
+        for index, step in enumerate(progress.steps):
+            name = f"{step.name} at {step.destination}" if several else step.name
+            self._draw(self._bars, index, name, _facts(step), step.settled, step.sendable)
+
+    def _draw(
+        self, bars: Bars, index: int, name: str, facts: str, done: int = 0, total: int | None = None
+    ) -> None:
         if index not in self._tasks:
-            if -1 in self._tasks:
-                self._bars.remove_task(self._tasks.pop(-1))
-            self._tasks[index] = self._bars.add_task(name, total=total, facts=facts)
-        self._bars.update(self._tasks[index], completed=done, facts=facts)
+            self._tasks[index] = bars.add_task(name, total=total, facts=facts)
+        bars.update(self._tasks[index], completed=done, facts=facts)
 
-    def _rate(self, step: int) -> float:
-        """Return records settled per second of late."""
-        seen = self._seen.get(step)
-        if not seen or len(seen) < 2:  # noqa: PLR2004 - two looks make a rate
-            return 0.0
-        (start, before), (end, after) = seen[0], seen[-1]
-        return (after - before) / (end - start) if end > start else 0.0
-
-    def _facts(self, step: int, board: Board) -> str:
-        counts, rate = board.counts, self._rate(step)
-        bad = counts[Status.FAILED] + counts[Status.UNKNOWN]
-        left = counts[Status.PENDING] / rate if rate else None
-        parts = [f"{board.sendable - counts[Status.PENDING]:,}/{board.sendable:,}", f"{rate:,.0f}/s"]
-        parts.append(f"{bad:,} failed" if bad else "none failed")
-        if left is not None and counts[Status.PENDING]:
-            parts.append(f"{left:,.0f} s left")
-        return "  ".join([*parts, *self._waits(step)])
-
-    def _waits(self, step: int) -> list[str]:
-        """Say what the step's destination is waiting for, if it is."""
-        lane = self._run.lanes.get(self._run.setup.steps[step].destination)
-        if lane is None:
-            return []
-        paused = [f"paused by server {lane.paused_for:,.0f} s"] if lane.paused_for > 0 else []
-        return [*paused, f"no usable answer: {lane.illness}"] if lane.illness else paused
-
-    def _say(self) -> None:
+    def _say(self, progress: Progress) -> None:
         """Write one line about every step."""
-        if self._run.phase == "reading":
-            self._log.info("reading", rows=self._run.rows_read)
-            return
-        for step, board in zip(self._run.setup.steps, self._run.ledger.boards, strict=False):
-            counts = {status.value: count for status, count in board.counts.items()}
-            waits = self._waits(step.index)
+        if progress.phase == READING:
+            self._log.info(READING, rows=progress.rows_read)
+        for step in progress.steps:
             self._log.info(
                 "progress",
                 step=step.name,
                 destination=step.destination,
-                **counts,
-                per_second=round(self._rate(step.index), 1),
-                **({"waiting": ", ".join(waits)} if waits else {}),
+                **step.counts,
+                per_second=round(step.per_second, 1),
+                **({"waiting": ", ".join(step.waiting)} if step.waiting else {}),
             )
 
 
-def _bars() -> Progress:
-    return Progress(
+def _facts(step: StepProgress) -> str:
+    bad = step.counts[Status.FAILED] + step.counts[Status.UNKNOWN]
+    parts = [f"{step.settled:,}/{step.sendable:,}", f"{step.per_second:,.0f}/s"]
+    parts.append(f"{bad:,} failed" if bad else "none failed")
+    if step.seconds_left is not None:
+        parts.append(f"{step.seconds_left:,.0f} s left")
+    return "  ".join([*parts, *step.waiting])
+
+
+def _bars() -> Bars:
+    return Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         _Facts(),

@@ -28,6 +28,16 @@ SetOption = Annotated[
         "--set", metavar="PATH=VALUE", help="Lay a value over the job: destinations.customerly.rate=50/s"
     ),
 ]
+MetricsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write metrics there, for the textfile collector of Prometheus' node exporter."
+    ),
+]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, metavar="PORT", help="Offer metrics to Prometheus there while it runs."),
+]
 
 
 def run(  # noqa: PLR0913 - one parameter per option
@@ -58,6 +68,8 @@ def run(  # noqa: PLR0913 - one parameter per option
         list[str] | None, typer.Option(metavar="GUARD", help="Lift one guard for this run; needs --reason.")
     ] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the ledger keeps it.")] = None,
+    metrics: MetricsOption = None,
+    metrics_port: MetricsPortOption = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="BULK_LOG_FORMAT", help="Lines for people, or JSON lines.")
     ] = LogFormat.CONSOLE,
@@ -84,5 +96,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         overrides=tuple(override or ()),
         reason=reason,
         json_log=log_format is LogFormat.JSON,
+        metrics=metrics,
+        metrics_port=metrics_port,
     )
     raise typer.Exit(execute(asked))

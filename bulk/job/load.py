@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -35,7 +36,8 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
     document = parse_document(_text(path), path.name)
     for setting in settings:
         lay_over(document.value, setting)
-    return _loaded(document, path.parent, environ)
+    laid = tuple(setting.partition("=")[0] for setting in settings)
+    return replace(_loaded(document, path.parent, environ), settings=laid)
 
 
 def load_spec(spec: bytes, environ: Mapping[str, str]) -> Job:

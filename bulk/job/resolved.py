@@ -110,7 +110,7 @@ class Step:
         return "may re-subscribe people (resubscribe: true)" if self.resubscribe else ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Job:
     """A job that can be run, as far as its file alone can tell."""
 
@@ -126,6 +126,12 @@ class Job:
     suppression: tuple[Suppression, ...] = ()
     holds: tuple[Hold, ...] = ()
     match: Match | None = None
+    settings: tuple[str, ...] = ()
+    """The paths of the settings that were laid over the file; not their values, which may be secrets."""
+
+    def __repr__(self) -> str:
+        steps = ", ".join(f"{step.operation.name} at {step.destination}" for step in self.steps)
+        return f"<Job {self.name}: {steps}>"
 
     @property
     def erases(self) -> bool:
@@ -151,7 +157,7 @@ class Job:
         }
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def as_run(self) -> dict[str, Any]:
         """How it runs, as JSON values: no credential, no value that is sent, no path of a URL."""
         return {
             "destinations": {name: _place(place) for name, place in self.used_destinations.items()},

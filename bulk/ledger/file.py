@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 from polars.exceptions import PolarsError
@@ -290,13 +291,30 @@ def read_fact(path: Path, name: str) -> str | None:
     Raises:
         LedgerError: The file is missing, not a ledger, or damaged.
     """
+    found = _read_value(path, "SELECT value FROM facts WHERE name = ?", name)
+    return None if found is None else str(found)
+
+
+def last_success(path: Path) -> float | None:
+    """Return when a run of the whole job last ended with 0, in unix seconds; no test-send, no read-back.
+
+    Raises:
+        LedgerError: The file is missing, not a ledger, or damaged.
+    """
+    whole = "coalesce(json_extract(facts, '$.limit'), json_extract(facts, '$.verify')) IS NULL"
+    found = _read_value(path, f"SELECT max(ended_at) FROM runs WHERE exit_code = ? AND {whole}", 0)  # noqa: S608 - a fixed text
+    return None if found is None else float(found)
+
+
+def _read_value(path: Path, sql: str, *values: object) -> Any:
+    """Return the first value of the first row that is found; None if nothing is."""
     connection = connect_reader(path)
     try:
         with translated(path):
-            found = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            found = connection.execute(sql, values).fetchone()
     finally:
         connection.close()
-    return None if found is None else str(found[0])
+    return None if found is None else found[0]
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

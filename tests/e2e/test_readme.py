@@ -1,5 +1,8 @@
 """The README is true: its commands parse, its everyday tasks run, its tables name what exists."""
 
+import ast
+import asyncio
+import logging
 import os
 import re
 import shlex
@@ -8,6 +11,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import pytest
 import typer
@@ -182,3 +187,43 @@ def test_every_path_it_names_exists() -> None:
     assert named
     missing = {path for path in named if not list(REPOSITORY.glob(path.rstrip("/")))}
     assert not missing
+
+
+def python_examples() -> list[str]:
+    return [block.text for block in BLOCKS if block.kind == "python" and "bulk.run(" in block.text]
+
+
+def test_the_notebook_runs_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(REPOSITORY / "jobs", tmp_path / "jobs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUSTOMERLY_TOKEN", SANDBOX_TOKEN)
+    cells: dict[str, Any] = {}
+    code = compile(python_examples()[0], "notebook", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(FunctionType(code, cells)())
+    said = capfd.readouterr().out
+    assert f"approved by {cells['plan'].digest}" in said
+    assert cells["result"].steps["users"]["succeeded"] == 100
+    assert cells["outcomes"].columns == list(EXPORT)
+
+
+def test_the_task_of_an_orchestrator_runs_as_written(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(REPOSITORY / "jobs", tmp_path / "jobs")
+    job = tmp_path / "jobs" / "crm-migration.yaml"
+    text = job.read_text(encoding="utf-8").replace("https://api.customerly.io/v1", sandbox.url)
+    job.write_text(text.replace("rate: 10/s", "rate: 5000/s"), encoding="utf-8")
+    monkeypatch.setenv("CUSTOMERLY_TOKEN", SANDBOX_TOKEN)
+    monkeypatch.setenv("BULK_STATE_DIR", str(tmp_path))
+    module: dict[str, Any] = {"__name__": "nightly"}
+    exec(python_examples()[1], module)
+    ledger = str(tmp_path / "nightly.ledger")
+    with caplog.at_level(logging.INFO, logger="nightly"):
+        first = module["nightly_sync"](str(job), ledger)
+    sent = sandbox.requests
+    assert first["users"]["succeeded"] > 0
+    assert [record for record in caplog.records if record.name == "nightly"]
+    assert module["nightly_sync"](str(job), ledger) == first
+    assert sandbox.requests == sent

@@ -245,7 +245,7 @@ def test_the_settings_that_a_run_notes_hold_no_credential_value_or_path(tmp_path
     text = changed('"${CUSTOMERLY_TOKEN}"', TOKEN, changed("    rate: 10/s\n", f"    base_url: {url}\n"))
     text = changed("name: Name", "name: {value: m4rker}", changed("'IT'", "'m4rker'", text))
 
-    settings = load(tmp_path, text).settings
+    settings = load(tmp_path, text).as_run
 
     assert "m4rker" not in str(settings)
     assert settings["destinations"]["customerly"]["host"] == "eu.example.com"

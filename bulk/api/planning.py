@@ -1,6 +1,5 @@
 """Plans a job without a ledger: what every step would send."""
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -102,7 +101,11 @@ class Plan:
 
 
 def make_plan(
-    job: Job, source: Source, ledger: Path | None, listed: Mapping[str, Pulled] = NO_CONTACTS
+    job: Job,
+    source: Source,
+    environ: Mapping[str, str],
+    ledger: Path | None,
+    listed: Mapping[str, Pulled] = NO_CONTACTS,
 ) -> Plan:
     """Read the whole source and plan every step; where only changes are sent, compare with the ledger.
 
@@ -111,7 +114,7 @@ def make_plan(
     Raises:
         BulkError: Job or source have mistakes, or the ledger is none.
     """
-    setup = prepare(job, source, os.environ, Options(), listed, planning=True)
+    setup = prepare(job, source, environ, Options(), listed, planning=True)
     told = Told(len(setup.steps))
     path = ledger or Path(f"{job.name}.ledger")
     setup, known, compared = _known(setup, path)
@@ -165,15 +168,3 @@ def _known(setup: Setup, ledger: Path) -> tuple[Setup, dict[str, Known], str]:
     scopes = [step.scope for step in setup.steps if step.removes is None]
     known = as_known(ledger, setup.digest, setup.source.fingerprint(), scopes)
     return setup, known, f"compared with what {ledger} says was delivered"
-
-
-def list_sentence(kind: str, facts: Mapping[str, Any]) -> str:
-    """Say in one line how a suppression list, or a hold, fares."""
-    size = f"{kind} {facts['list']}: {facts['entries']:,} entries"
-    return size if facts["matches"] else f"{size}; warning: nobody in this source stands in it"
-
-
-def match_sentence(facts: Mapping[str, Any]) -> str:
-    """Say in one line how the match fares at a destination."""
-    size = f"match: {facts['contacts']:,} contacts for {facts['destination']}"
-    return size if facts["matches"] else f"{size}; warning: nobody in this source is among them"
