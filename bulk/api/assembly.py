@@ -1,6 +1,7 @@
 """Puts the parts of a run together: job, source, accounts, ledger, threads."""
 
 import asyncio
+import platform
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -141,7 +142,7 @@ def _set_up(
     if job.match is not None and not given_secrets(environ):
         refuse_without_secret(job)
     listed = listed_contacts(job, source, environ, note, listing, former)
-    return prepare(job, source, environ, _options(order), listed)
+    return prepare(job, source, environ, _options(order, job), listed)
 
 
 def _held(path: Path, stack: ExitStack) -> Ledger:
@@ -150,8 +151,8 @@ def _held(path: Path, stack: ExitStack) -> Ledger:
     return ledger
 
 
-def _options(order: Order) -> Options:
-    guards = order.job.guards
+def _options(order: Order, job: Job) -> Options:
+    guards = job.guards
     return Options(
         limit=order.limit,
         again=frozenset(Status(status) for status in order.retry),
@@ -163,16 +164,19 @@ def _options(order: Order) -> Options:
         canary=guards.canary,
         tolerate=guards.tolerate,
         overrides=frozenset(order.overrides),
-        facts=_facts(order),
+        facts=_facts(order, job),
     )
 
 
-def _facts(order: Order) -> dict[str, Any]:
+def _facts(order: Order, job: Job) -> dict[str, Any]:
     """Return what the ledger notes of the run."""
     facts: dict[str, Any] = {
         "version": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "job": job.as_run,
         "sandbox": order.sandbox,
-        "settings": list(order.job.settings),
+        "settings": list(job.settings),
     }
     if order.limit is not None:
         facts["limit"] = order.limit

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 import typer
@@ -64,11 +65,20 @@ def write_page(ledger: Path, output: Path) -> int:
     """
     if output.suffix not in {".html", ".htm"}:
         raise UsageError(f"-o {output}: a report is a page, so the suffix is .html")
+    now = time.time()
     with View(ledger) as view, translated(ledger):
-        page = ledger_page(view, time.time(), __version__)
+        page = ledger_page(view, now, __version__, _erasures(view, now))
     _write(output, page.encode())
     typer.echo(str(output), err=True)
     return 0
+
+
+def _erasures(view: View, now: float) -> dict[str, Any] | None:
+    """Return what a ledger says of erasures; None if it records none."""
+    if view.fact("subjects") is None:
+        return None
+    with reading(view.path) as reader:
+        return statement(reader.record(), Issued(now, __version__, 0, ""))
 
 
 def _write(output: Path, content: bytes) -> None:

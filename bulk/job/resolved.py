@@ -157,6 +157,16 @@ class Job:
         }
 
     @property
+    def as_run(self) -> dict[str, Any]:
+        """How it runs, as JSON values: no credential, no value that is sent, no path of a URL."""
+        return {
+            "destinations": {name: _place(place) for name, place in self.used_destinations.items()},
+            "steps": {step.name: _settings(step) for step in self.steps},
+            "guards": self.guards.model_dump(mode="json", exclude_defaults=True),
+            "sync": self.sync.model_dump(mode="json", exclude_defaults=True),
+        }
+
+    @property
     def spec(self) -> bytes:
         """What is needed to read people back later, as JSON: nothing of it is a credential."""
         value = self.document.value
@@ -213,6 +223,27 @@ def _erasure(step: Step) -> dict[str, Any]:
         "options": dataclasses.asdict(step.options),
         "by_hand": erasing.by_hand if erasing else "",
     }
+
+
+def _place(place: Destination) -> dict[str, Any]:
+    """Return how a destination is reached and how fast, for people to read."""
+    return {
+        "system": place.system.name,
+        "host": place.identity if place.identity == "sandbox" else urlsplit(place.base_url).hostname or "",
+        "rate": str(place.rate) if place.rate else "found by trying",
+        "reserve": place.reserve,
+        "concurrency": place.concurrency,
+        "timeout": place.timeout,
+        "drain": place.drain,
+        "attempts": place.retry.attempts,
+    }
+
+
+def _settings(step: Step) -> dict[str, Any]:
+    """Return how a step is carried out, for people to read; of its fields only the names."""
+    plain = ("destination", "batch_size", "duplicates", "opted_out", "nulls")
+    told = {name: getattr(step, name) for name in plain}
+    return {"operation": step.operation.name, **told, "fields": list(step.fields)}
 
 
 def _uncredentialed(given: Any) -> Any:

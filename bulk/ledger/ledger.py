@@ -270,13 +270,12 @@ class Ledger:
             )
             self.run = int(cursor.lastrowid or 0)
 
-    def end_run(self, now: float, exit_code: int, rates: Mapping[str, float]) -> None:
-        """Note how the run ended, and what rate each destination was found to allow."""
+    def end_run(self, now: float, exit_code: int, learned: Mapping[str, Any]) -> None:
+        """Note how the run ended, and what it learned: ``rates`` that were found, ``pauses`` asked for."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE runs SET ended_at = ?, exit_code = ?, facts = json_set(facts, '$.rates', json(?))"
-                " WHERE run = ?",
-                (now, exit_code, orjson.dumps(rates).decode(), self.run),
+                "UPDATE runs SET ended_at = ?, exit_code = ?, facts = json_patch(facts, ?) WHERE run = ?",
+                (now, exit_code, orjson.dumps(learned).decode(), self.run),
             )
 
     def found_rates(self) -> dict[str, float]:

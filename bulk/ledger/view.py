@@ -59,6 +59,7 @@ EXPORT = (
 )
 """The contract's columns, in its order."""
 _TOLD, _PENDING = -1, -2
+_AT_ONCE = 65_536
 _VERIFIED_AT = "CASE WHEN verification IN ('absent', 'still_present') THEN finished_at END"
 _ENTRY_COLUMNS = ", ".join(_VERIFIED_AT if name == "verified_at" else name for name in ENTRIES)
 
@@ -77,11 +78,15 @@ class StepView:
     """Per row the index of the entry that holds: -1 for a row that is told, -2 for a pending one."""
 
     @cached_property
+    def held(self) -> pl.DataFrame:
+        """The entries that hold for any row (columns of ENTRIES, and ``rows``: for how many)."""
+        rows = np.bincount(self.winner[self.winner >= 0], minlength=self.entries.height)
+        return self.entries.with_columns(pl.Series("rows", rows, dtype=pl.UInt32)).filter(pl.col("rows") > 0)
+
+    @cached_property
     def tally(self) -> pl.DataFrame:
         """Rows by status, reason and message (columns status, reason, error_message, rows)."""
-        held, rows = np.unique(self.winner[self.winner >= 0], return_counts=True)
-        entries = self.entries[held.tolist()].select("status", "reason", "error_message")
-        answered = entries.with_columns(pl.Series("rows", rows, dtype=pl.UInt32))
+        answered = self.held.select("status", "reason", "error_message", "rows")
         told = self.told.select(
             "status",
             "reason",
@@ -222,6 +227,16 @@ class View:
         )
         return [dict(zip(names, (*values[:4], orjson.loads(values[4])), strict=True)) for values in found]
 
+    def pauses(self, destination: str) -> list[tuple[float, float]]:
+        """Return when a destination wanted no requests, as far as runs that came to an end tell."""
+        with translated(self.path):
+            return [
+                (float(start), min(float(end), run["ended_at"]))
+                for run in self.runs
+                if run["ended_at"] is not None
+                for start, end in run["facts"].get("pauses", {}).get(destination, ())
+            ]
+
     @cached_property
     def steps(self) -> list[StepView]:
         """The steps of this pass, in the order of the job."""
@@ -235,14 +250,18 @@ class View:
         with translated(self.path):
             rows = LAST_ROW if self.rows is None else self.rows
             told = pl.concat([TOLD.to_frame(), *(unpacked_told(body, rows) for (body,) in bodies)])
-        lines = self._query(
-            f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
-            self.number,
-            index,
-        )
-        with translated(self.path):
-            entries = pl.DataFrame(lines, schema=ENTRIES, orient="row")
+            entries = self._entries(index)
             return StepView(index, name, destination, operation, told, entries, self._winners(told, entries))
+
+    def _entries(self, step: int) -> pl.DataFrame:
+        """Return the entries of a step, oldest first; only so many at a time are objects of Python."""
+        lines = self._connection.execute(
+            f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE pass = ? AND step = ? ORDER BY seq",  # noqa: S608 - fixed names
+            (self.number, step),
+        )
+        parts = iter(lambda: lines.fetchmany(_AT_ONCE), [])
+        frames = (pl.DataFrame(part, schema=ENTRIES, orient="row") for part in parts)
+        return pl.concat([ENTRIES.to_frame(), *frames], rechunk=True)
 
     def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> npt.NDArray[np.int32]:
         winner = np.full(self.rows or 0, _PENDING, dtype=np.int32)

@@ -1,6 +1,7 @@
 """The pacer of one destination: nobody sends before it is their turn."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -17,10 +18,10 @@ _SLACK = 0.010
 """Seconds a wake-up may be late and still be made up for; also the size of the largest burst."""
 _NOTABLE = 0.005
 """Share by which the rate must change before the spacing does."""
-
-
 _TRUSTED = 0.8
 """Share of what a former run found that is tried at once."""
+MOST_PAUSES = 200
+"""Pauses that are remembered."""
 
 
 class Slot:
@@ -83,6 +84,8 @@ class Pacer:
         self.in_flight = 0
         self.paused_until = now
         """Time of the loop before which nothing is sent."""
+        self.pauses: deque[tuple[float, float]] = deque(maxlen=MOST_PAUSES)
+        """Times of the loop between which the server wanted nothing, oldest first; only the last of many."""
         self._line = asyncio.Lock()
         self._waker: asyncio.Future[None] | None = None
         self._cap = float("inf")
@@ -130,8 +133,11 @@ class Pacer:
 
     def pause(self, seconds: float) -> None:
         """Let nobody send for so long; of several pauses the longest wins."""
-        until = self._loop.time() + seconds
+        now = self._loop.time()
+        until = now + seconds
         if until > self.paused_until:
+            start = self.pauses.pop()[0] if self.pauses and now <= self.paused_until else now
+            self.pauses.append((start, until))
             self.paused_until = until
             self._governor.resumes(until)
 

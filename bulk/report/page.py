@@ -7,20 +7,27 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bulk.conversation import Status, Verification
 from bulk.ledger.view import StepView, View
+from bulk.report.advice import advice
+from bulk.report.chart import clock, drawn, duration
 from bulk.report.evidence import moment
-from bulk.report.summary import examples
+from bulk.report.summary import kinds
+from bulk.report.timeline import MOST_ATTEMPTS, attempts, timeline
 
+DEEPEST = 4
+_PLAIN = (str, int, float)
 _GOOD = frozenset({Verification.ABSENT.value})
 
 
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("bulk.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["MOST_ATTEMPTS"] = MOST_ATTEMPTS
+    return environment
 
 
 def evidence_page(evidence: Mapping[str, Any]) -> str:
@@ -47,8 +54,15 @@ def evidence_page(evidence: Mapping[str, Any]) -> str:
     )
 
 
-def ledger_page(view: View, now: float, version: str) -> str:
-    """Return the page about a pass of a ledger."""
+def ledger_page(view: View, now: float, version: str, erasures: Mapping[str, Any] | None = None) -> str:
+    """Return the page about a pass of a ledger.
+
+    Args:
+        view: The pass.
+        now: Unix seconds.
+        version: Of bulk.
+        erasures: What can be said of the erasures in the ledger, if it records any.
+    """
     runs = [_run(run) for run in view.runs]
     return (
         _templates()
@@ -62,10 +76,12 @@ def ledger_page(view: View, now: float, version: str) -> str:
             rows=view.rows or 0,
             balanced=view.balanced,
             statuses=[status.value for status in Status],
-            steps=[_step(step) for step in view.steps],
+            steps=[_step(step, view) for step in view.steps],
+            made=erasures,
             runs=runs,
             exit_code=runs[-1]["exit_code"] if runs else None,
-            advice=list(_advice(view)),
+            settings=list(_settings(next((run["job"] for run in reversed(runs) if run["job"]), {}))),
+            advice=list(advice(view)),
             ledger=view.path.name,
             keys=(view.fact("keys") or "plain").partition(" ")[0],
             sources=[path.rpartition("/")[2] for path in view.source["paths"]],
@@ -75,37 +91,59 @@ def ledger_page(view: View, now: float, version: str) -> str:
     )
 
 
-def _step(step: StepView) -> dict[str, Any]:
-    named = {"name": step.name, "destination": step.destination, "operation": step.operation}
-    return {**named, "counts": step.counts, "reasons": examples(step)}
+def _step(step: StepView, view: View) -> dict[str, Any]:
+    found, left_out = kinds(step)
+    counted = attempts(step.held)
+    return {
+        "name": step.name,
+        "destination": step.destination,
+        "operation": step.operation,
+        "counts": step.counts,
+        "total": sum(step.counts.values()),
+        "kinds": found,
+        "left_out": left_out,
+        "attempts": counted,
+        "answered": sum(rows for _, rows in counted),
+        "chart": drawn(timeline(step.held, view.runs, view.pauses(step.destination))),
+    }
 
 
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     facts = run["facts"]
+    told = ("version", "python", "platform", "approval", "job")
     return {
         "run": run["run"],
-        "began": moment(run["started_at"]),
-        "ended": moment(run["ended_at"]),
+        "began": clock(run["started_at"]),
+        "took": "" if run["ended_at"] is None else duration(run["ended_at"] - run["started_at"]),
         "exit_code": run["exit_code"],
-        "version": facts.get("version", ""),
-        "approval": facts.get("approval", ""),
+        "asked": list(_asked(facts)),
+        **{name: facts.get(name, "") for name in told},
     }
 
 
-def _advice(view: View) -> Iterator[dict[str, str]]:
-    """Yield what to do next, and the command that does it."""
-    counts = [step.counts for step in view.steps]
-    if any(count[Status.PENDING] for count in counts):
-        yield {"why": "Some rows are pending; the same command continues.", "command": "bulk run JOB"}
-    if any(count[Status.FAILED] or count[Status.REJECTED] for count in counts):
-        see = f"bulk export {view.path.name} -o failed.csv --status failed,rejected --with-source"
-        yield {
-            "why": "See which rows did not go well, and why; mend them and feed them back.",
-            "command": see,
-        }
-    if any(count[Status.FAILED] for count in counts):
-        yield {"why": "Send the failed ones again as they are.", "command": "bulk run JOB --retry failed"}
-    yield {
-        "why": "One line per row and step.",
-        "command": f"bulk export {view.path.name} -o outcomes.csv",
-    }
+def _asked(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the command line of a run asked for; of settings only which, since values may be secrets."""
+    if facts.get("verify"):
+        yield "verify"
+    if facts.get("sandbox"):
+        yield "--sandbox"
+    if "limit" in facts:
+        yield f"--limit {facts['limit']}"
+    for option, name in (("--set", "settings"), ("--override", "overrides")):
+        for one in _texts(facts.get(name)):
+            yield f"{option} {one}"
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _settings(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield every setting of a job by its dotted path, as text; none is deeper than ``DEEPEST``."""
+    if isinstance(value, dict) and len(path) < DEEPEST:
+        for name, inner in value.items():
+            yield from _settings(inner, (*path, name))
+    elif isinstance(value, list):
+        yield ".".join(path), ", ".join(str(one) for one in value if isinstance(one, _PLAIN))
+    elif isinstance(value, _PLAIN):
+        yield ".".join(path), str(value)

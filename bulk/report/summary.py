@@ -1,12 +1,13 @@
 """Summaries of a ledger: counts, reasons, rate, time left."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from bulk.conversation import LOST_REASONS, ROW, Status
-from bulk.ledger.columns import told_rows
+from bulk.ledger.columns import LAST, told_rows
 from bulk.ledger.view import StepView, View
 
 LATE = 10.0
@@ -14,6 +15,8 @@ LATE = 10.0
 MOST_REASONS = 3
 MOST_EXAMPLES = 8
 """Rows that are named of those that share a reason."""
+MOST_KINDS = 40
+_KIND = ("status", "reason", "http_status", "error_code")
 
 
 def status_facts(view: View) -> dict[str, Any]:
@@ -87,22 +90,43 @@ def top_reasons(view: View) -> list[str]:
     return lines
 
 
-def examples(step: StepView) -> list[dict[str, Any]]:
-    """Return each status and reason of a step, the commonest first, with its number of rows and the first."""
+def kinds(step: StepView) -> tuple[list[dict[str, Any]], int]:
+    """Return what became of a step's rows, by kind, the commonest first, and how many kinds are left out.
+
+    A kind is a status, a reason, an HTTP status and a destination's error code. Each has its number of rows,
+    the first of them, and what we say of one of them; a destination's own words may name somebody.
+    """
+    grouped = (
+        _outcomes(step)
+        .group_by(_KIND)
+        .agg(pl.col("rows").sum(), pl.col("error_message").min())
+        .filter((pl.col("reason") != "") | (pl.col("status") == Status.PENDING.value))
+        .sort(["rows", *_KIND], descending=[True, *(False for _ in _KIND)])
+    )
     found = []
-    grouped = step.tally.group_by("status", "reason").agg(pl.col("rows").sum())
-    chosen = grouped.filter((pl.col("reason") != "") | (pl.col("status") == Status.PENDING.value))
-    for status, reason, rows in chosen.sort(
-        ["rows", "status", "reason"], descending=[True, False, False]
-    ).iter_rows():
-        first = _first_rows(step, status, reason)
-        found.append({"status": status, "reason": reason, "rows": rows, "first": first})
-    return found
+    for kind in grouped.head(MOST_KINDS).iter_rows(named=True):
+        ours = kind["status"] == Status.REJECTED or kind["reason"] in LOST_REASONS
+        found.append(
+            {**kind, "first": _first_rows(step, kind), "error_message": kind["error_message"] if ours else ""}
+        )
+    return found, max(0, grouped.height - MOST_KINDS)
 
 
-def _first_rows(step: StepView, status: str, reason: str) -> list[int]:
-    alike = (pl.col("status") == status) & (pl.col("reason") == reason)
-    told = told_rows(step.told.filter(alike).sort(ROW).head(MOST_EXAMPLES))[0][:MOST_EXAMPLES].tolist()
+def _outcomes(step: StepView) -> pl.DataFrame:
+    """Return the outcomes there are, and ``rows``: of how many."""
+    columns = (*_KIND, "error_message", "rows")
+    rows = (pl.col(LAST) - pl.col(ROW) + 1).alias("rows")
+    told = _told(step).with_columns(rows, pl.col("message").alias("error_message"))
+    return pl.concat([step.held.select(columns), told.select(columns)])
+
+
+def _told(step: StepView) -> pl.DataFrame:
+    return step.told.with_columns(pl.lit(None, pl.Int64).alias("http_status"), pl.lit("").alias("error_code"))
+
+
+def _first_rows(step: StepView, kind: Mapping[str, Any]) -> list[int]:
+    alike = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(kind[name])) for name in _KIND)
+    told = told_rows(_told(step).filter(alike).sort(ROW).head(MOST_EXAMPLES))[0][:MOST_EXAMPLES].tolist()
     entries = step.entries.with_row_index("index").filter(alike)["index"].to_numpy()
     sent = np.flatnonzero(np.isin(step.winner, entries))[:MOST_EXAMPLES] + 1
     return sorted([*told, *sent.tolist()])[:MOST_EXAMPLES]

@@ -53,6 +53,13 @@ class Lane:
         return max(way.pacer.paused_for for way in self._ways.values())
 
     @property
+    def pauses(self) -> list[tuple[float, float]]:
+        """When its main surface wanted no requests, in unix seconds: starts and ends, oldest first."""
+        behind = self._world.unix() - asyncio.get_running_loop().time()
+        pauses = self._ways[""].pacer.pauses
+        return [(round(start + behind, 3), round(end + behind, 3)) for start, end in pauses]
+
+    @property
     def illness(self) -> str:
         """Why it has given no usable answer of late, in our own words; empty if it has."""
         return next((way.illness for way in self._ways.values() if way.illness), "")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 from bulk.conversation import Status
 from bulk.errors import BulkError, RefusedError, StoppedError
@@ -110,7 +111,7 @@ class Run:
         await self._send()
         self.phase = "done"
         code = self._exit_code()
-        await self._ledger_work(partial(self.ledger.end_run, self._world.unix(), code, self._found_rates()))
+        await self._ledger_work(partial(self.ledger.end_run, self._world.unix(), code, self._learned()))
         return code
 
     async def _read(self) -> bool:
@@ -290,9 +291,14 @@ class Run:
         for task in sending:
             task.cancel()
 
-    def _found_rates(self) -> dict[str, float]:
-        found = {name: lane.found_rate for name, lane in self.lanes.items()}
-        return {name: rate for name, rate in found.items() if rate is not None}
+    def _learned(self) -> dict[str, dict[str, Any]]:
+        """Return what rates the destinations were found to allow, and when they wanted no requests."""
+        rates = {name: lane.found_rate for name, lane in self.lanes.items()}
+        pauses = {name: lane.pauses for name, lane in self.lanes.items()}
+        return {
+            "rates": {name: rate for name, rate in rates.items() if rate is not None},
+            "pauses": {name: told for name, told in pauses.items() if told},
+        }
 
     def _exit_code(self) -> int:
         """Tell the ledger's state, or why the run ended early."""

@@ -240,6 +240,18 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert load_job(tmp_path / "job.yaml", {}).name == "sync"
 
 
+def test_the_settings_that_a_run_notes_hold_no_credential_value_or_path(tmp_path: Path) -> None:
+    url = "https://eu.example.com/m4rker/v1"
+    text = changed('"${CUSTOMERLY_TOKEN}"', TOKEN, changed("    rate: 10/s\n", f"    base_url: {url}\n"))
+    text = changed("name: Name", "name: {value: m4rker}", changed("'IT'", "'m4rker'", text))
+
+    settings = load(tmp_path, text).as_run
+
+    assert "m4rker" not in str(settings)
+    assert settings["destinations"]["customerly"]["host"] == "eu.example.com"
+    assert settings["steps"]["upsert_user"]["fields"] == ["email", "name"]
+
+
 # The digest.
 
 

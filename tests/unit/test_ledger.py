@@ -272,7 +272,7 @@ def test_runs_are_noted_with_their_end(open_ledger: Callable[..., Ledger], path:
 
     with View(path) as view:
         assert [(run["run"], run["ended_at"], run["exit_code"], run["facts"]) for run in view.runs] == [
-            (1, 1010.0, 3, {"version": "test", "rates": {}}),
+            (1, 1010.0, 3, {"version": "test"}),
             (2, None, None, {"approval": "yes"}),
         ]
 
@@ -282,9 +282,9 @@ def test_the_last_rate_that_was_found_for_a_destination_is_remembered(
 ) -> None:
     ledger = open_ledger(1)
     before = ledger.found_rates()
-    ledger.end_run(1010.0, 0, {"crm": 90.5, "shop": 12.0})
+    ledger.end_run(1010.0, 0, {"rates": {"crm": 90.5, "shop": 12.0}})
     ledger.begin_run(1020.0, {})
-    ledger.end_run(1030.0, 0, {"crm": 110.0})
+    ledger.end_run(1030.0, 0, {"rates": {"crm": 110.0}})
     ledger.begin_run(1040.0, {})
 
     assert (before, ledger.found_rates()) == ({}, {"crm": 110.0, "shop": 12.0})

@@ -208,6 +208,17 @@ def test_a_pause_holds_everybody_also_those_who_wait_already() -> None:
     assert min(run(main())) >= 30.45
 
 
+def test_pauses_are_remembered_and_one_that_goes_on_is_one() -> None:
+    async def main() -> list[tuple[float, float]]:
+        pacer = Pacer(Rate(10, 1), 4)
+        for seconds, then in ((3, 1), (1, 1), (4, 10), (2, 10)):
+            pacer.pause(seconds)
+            await asyncio.sleep(then)
+        return [(round(start, 3), round(end, 3)) for start, end in pacer.pauses]
+
+    assert run(main()) == [(0, 6), (12, 14)]
+
+
 def test_a_reserve_lowers_the_rate() -> None:
     async def main() -> list[float]:
         traffic = Traffic(8, 10, lambda: 0.01, lambda: 0.01)
