@@ -366,7 +366,8 @@ def test_the_warning_says_what_the_step_does(block: object, says: str) -> None:
 
 def test_an_error_of_the_batch_is_told_to_whom_it_is_about_and_what_was_done_before() -> None:
     workspace = Workspace(
-        [shown("0a", **ANN)], sent=lambda items: errors(error(len(items) - 1, field="", message="is odd"))
+        [shown("0a", **ANN), shown("0b", id="3", email="c@example.com")],
+        sent=lambda items: errors(error(len(items) - 1, field="", message="is odd")),
     )
 
     step = erased(workspace, ANN, {"id": "3", "email": "c@example.com"})

@@ -81,22 +81,24 @@ class Removal:
 def erase(batch: Batch, terms: Terms) -> Conversation:
     """Remove the people of a batch: all of whom it is certain who is meant.
 
-    Who is not shown may only not be shown yet: they are looked up once more when the lag is over.
+    Who is not shown may only not be shown yet: they are looked up once more when the lag is over. Not before
+    then are their identifiers blocked: until somebody is shown, nobody can tell whether these name different
+    people, and blocking removes whomever they name.
     """
-    options, lag = _options(terms), terms.settings.patience
-    unseen = yield from _removed(batch, range(len(batch)), options)
-    if unseen and lag and options.verify != "none":
+    options = _options(terms)
+    lag = terms.settings.patience if options.verify != "none" else 0.0
+    unseen = yield from _removed(batch, range(len(batch)), options, blind=not lag)
+    if unseen and lag:
         yield Wait(lag)
-        later = yield from _removed(batch, unseen, options, again=True)
-        unseen = {position: unseen[position] for position in later}
+        unseen = yield from _removed(batch, unseen, options, blind=True)
     if unseen:
         yield _settled({at: _nobody(batch, at, options, reply) for at, reply in unseen.items()})
 
 
 def _removed(
-    batch: Batch, positions: Collection[int], options: EraseOptions, *, again: bool = False
+    batch: Batch, positions: Collection[int], options: EraseOptions, *, blind: bool
 ) -> Generator[Act, Any, Unseen]:
-    """Remove and settle whoever is shown; return the others, whose identifiers are blocked the first time."""
+    """Remove and settle whoever is shown; return the others, whose identifiers are blocked if ``blind``."""
     view, found = yield from find(batch, positions, options)
     findings = yield from see_further(view, found)
     told = {position: one.doubt for position, one in findings.items() if one.doubt is not None}
@@ -107,7 +109,7 @@ def _removed(
     }
     if told:
         yield _settled(told)
-    due = {at: one for at, one in removals.items() if one.names and (one.somebody or not again)}
+    due = {at: one for at, one in removals.items() if one.names and (one.somebody or blind)}
     unseen: Unseen = {at: None for at, one in removals.items() if at not in due}
     if due:
         held: Collection[int] = yield Found({position: removal.found for position, removal in due.items()})
