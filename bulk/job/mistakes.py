@@ -43,7 +43,7 @@ _EXPECTED = {
     "model_attributes_type": "keys with values",
     "too_short": "at least one",
 }
-_SECRET = frozenset({"destinations", "database", "secret", "headers", "query", "value"})
+_SECRET = frozenset({"destinations", "database", "notify", "secret", "headers", "query", "value"})
 """Keys below which a text may be a secret, if only by mistake: no message shows it."""
 _PLAIN = re.compile(r"[\w .,%+/*-]{1,40}")
 _NAME_RULE = "expected lower-case letters, digits, dots, dashes and underscores, at most 64"
