@@ -63,7 +63,7 @@ class Page:
         ]
         # Behind an image's name, which is `bulk` too, stand the arguments of the container's entry point.
         found = [re.search(r"(?:^|\s)bulk ([a-z]+(?: .*)?)$", line) for line in lines]
-        return [_words(match[1]) for match in found if match]
+        return [words(match[1]) for match in found if match]
 
     @property
     def files(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Page:
         return re.split(r"^#{1,6} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def _words(command: str) -> list[str]:
+def words(command: str) -> list[str]:
     """Return the words of a command, up to a pipe, a redirection or another command."""
     words = shlex.split(command, comments=True)
     ends = [at for at, word in enumerate(words) if word in {"|", ">", ">>", "&", "&&", ";"}]
