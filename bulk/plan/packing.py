@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bulk.conversation import RECORD, ROW, Batch, Records, halves
-from bulk.plan.keys import key_hashes
+from bulk.plan.keys import key_hashes, shared
 
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
@@ -127,7 +127,10 @@ def _earlier_occurrence(hashes: Hashes) -> Index:
 
 def _next_repeat(frame: pl.DataFrame) -> Index:
     """Return for each record where a batch that begins with it comes to a key it holds already."""
-    earlier = _earlier_occurrence(key_hashes(frame))
+    hashes = key_hashes(frame)
+    if not shared(hashes).any():
+        return np.full(hashes.size, hashes.size, dtype=np.int64)
+    earlier = _earlier_occurrence(hashes)
     repeats = np.full(earlier.size + 1, earlier.size, dtype=np.int64)
     again = np.flatnonzero(earlier >= 0)
     np.minimum.at(repeats, earlier[again], again)

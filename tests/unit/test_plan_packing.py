@@ -35,7 +35,7 @@ def pack(
 
 
 def told(batch: Batch) -> list[int]:
-    assert batch.joined() == ",".join(f"[{row}]" for row in batch.rows)
+    assert batch.joined() == ",".join(f"[{row}]" for row in batch.rows).encode()
     rows: list[int] = batch.rows.tolist()
     return rows
 
