@@ -44,6 +44,27 @@ class Packer:
         self._group = group
         self._left: pl.DataFrame | None = None
 
+    def needed(self, sendable: Mask, wanted: Mask, apart: int = 0) -> Mask:
+        """Return which records have to be packed, so that those wanted stand in the same batches as ever.
+
+        Args:
+            sendable: By row, whether there is a record of it.
+            wanted: By row, whether its batch is wanted.
+            apart: So many records at the beginning are packed apart from the others, and always wanted.
+        """
+        if not (sendable & wanted).any():
+            return np.zeros_like(sendable)
+        if self._group is not None or self._max_bytes is not None or self._keys_repeat:
+            return sendable  # where a batch ends depends on the records before it
+        ordinals = np.cumsum(sendable, dtype=np.uint32)[sendable]  # from 1
+        numbers = np.where(ordinals > apart, (ordinals - apart - 1) // self._size + 1, 0)
+        hit = np.zeros(int(numbers[-1]) + 1, dtype=np.bool_)
+        hit[numbers[wanted[sendable]]] = True
+        hit[0] = True
+        needed = sendable.copy()
+        needed[sendable] = hit[numbers]
+        return needed
+
     def add(self, frame: pl.DataFrame) -> Iterator[Batch]:
         """Take the next records (ROW, KEY, RECORD, …); yield the batches that are complete."""
         together = frame if self._left is None else pl.concat([self._left, frame], rechunk=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from bulk.conversation import NOT_CONFIGURED, Lost, Meaning, Reply, Request, Response
@@ -112,15 +111,18 @@ class Lane:
         if permit is None:
             raise self._stopped(f"it has given no usable answer for too long ({way.illness})", None)
         try:
-            async with AsyncExitStack() as held:
-                with self.stop.interruptible():
-                    slot = await held.enter_async_context(way.pacer.slot())
+            slot = way.pacer.slot()
+            with self.stop.interruptible():
+                await slot.take()
+            try:
                 tries.check()
                 if caution:
                     await self._declare(caution, way)
                 tries.first_sent_at = tries.first_sent_at or self._world.unix()
                 self.traffic.requests += 1
                 reply = await way.sender.send(request, slot.mark_sent)
+            finally:
+                slot.leave()
         except BaseException:
             way.dropped(permit)
             raise

@@ -170,8 +170,9 @@ class LaneSteps:
 
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
-        told = self.ledger.boards[step.index].told
-        chunks = feed(self._rows(step), self._encode(step), told, step.packer(), self._extent)
+        board = self.ledger.boards[step.index]
+        wanted = self._bounds().wanted[board.codes]
+        chunks = feed(self._rows(step), self._encode(step), board.told, step.packer(), self._extent, wanted)
         async for batch in self._fed(chunks):
             yield batch
 
