@@ -116,8 +116,9 @@ class StepView:
         winner = self.winner[first_row - 1 : last_row]
         rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
         pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
-        indexed = self.entries.drop("first_row", "last_row").with_row_index("entry").cast({"entry": pl.Int32})
-        lines = pointers.join(indexed, on="entry", how="left", maintain_order="left")
+        holding = pl.Series("entry", np.unique(winner[winner >= 0]), dtype=pl.Int32)
+        entries = self.entries.drop("first_row", "last_row")[holding].with_columns(holding)
+        lines = pointers.join(entries, on="entry", how="left", maintain_order="left")
         lines = lines.join(
             self._told_each(first_row, last_row), on=ROW, how="left", suffix="_told", maintain_order="left"
         )
