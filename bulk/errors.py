@@ -30,9 +30,13 @@ class JobError(BulkError):
 
 
 class SourceError(BulkError):
-    """The source as a whole cannot be read."""
+    """The source as a whole cannot be read; ``key`` is the source's key in a job that says how it is read."""
 
     exit_code = 2
+
+    def __init__(self, message: str, key: str = "path") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class LedgerError(BulkError):

@@ -10,7 +10,7 @@ import polars as pl
 
 from bulk.conversation import KEY
 from bulk.destinations.operation import Terms
-from bulk.errors import JobError, LedgerError
+from bulk.errors import JobError, LedgerError, SourceError
 from bulk.job import Job
 from bulk.job.environment import variable
 from bulk.job.resolved import Step
@@ -63,9 +63,13 @@ def open_job_source(job: Job, spool_dir: Path | None = None, stdin: BinaryIO | N
     """Open the job's source.
 
     Raises:
-        SourceError: It cannot be read.
+        SourceError: It cannot be read; with the line of the job file that names it.
     """
-    return open_source(source_options(job, spool_dir), stdin)
+    try:
+        return open_source(source_options(job, spool_dir), stdin)
+    except SourceError as error:
+        key = "database" if job.source.database else error.key
+        raise SourceError(job.document.problem(("source", key), str(error)), error.key) from error
 
 
 def to_list(job: Job, source: Source) -> tuple[ToList, ...]:

@@ -104,15 +104,21 @@ def _limits(field: Field) -> Iterator[str]:
 
 def described_options(options: type[Any]) -> Iterator[str]:
     """Yield the options a dataclass holds, with their defaults and, from its docstring, what they mean."""
-    about = attributes_of(options)
+    about = options_about(options)
     hints = get_type_hints(options)
     for option in dataclasses.fields(options):
         default = option.default
         if option.default_factory is not dataclasses.MISSING:
             default = option.default_factory()
         shown = f"{_type(hints[option.name])}, default {_value(default)}"
-        meaning = option.metadata.get("about") or about.get(option.name, "")
-        yield from wrapped(f"    {option.name}  ", f"{shown}. {meaning}".rstrip(), 8)
+        yield from wrapped(f"    {option.name}  ", f"{shown}. {about.get(option.name, '')}".rstrip(), 8)
+
+
+def options_about(options: type[Any]) -> dict[str, str]:
+    """Return what the options of a dataclass mean, as its fields or its docstring say."""
+    own = {option.name: option.metadata.get("about") for option in dataclasses.fields(options)}
+    told = {name: about for name, about in attributes_of(options).items() if name in own}
+    return told | {name: about for name, about in own.items() if about}
 
 
 def attributes_of(documented: type[Any]) -> dict[str, str]:

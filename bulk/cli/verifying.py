@@ -28,7 +28,7 @@ from bulk.job.load import is_matched, load_spec
 from bulk.ledger import Ledger
 from bulk.ledger.record import PassRecord, reading
 from bulk.plan.subjects import naming
-from bulk.prepare import LEDGER_SECRET, erasing_steps, given_secrets, open_job_source
+from bulk.prepare import LEDGER_SECRET, erasing_steps, given_secrets, source_options
 from bulk.reaching import account, credentials, lane_setup, operations_of
 from bulk.runner.accounts import hold_accounts
 from bulk.runner.lane import Lane
@@ -37,6 +37,7 @@ from bulk.runner.rereading import Reread, Tally
 from bulk.runner.setup import StepSetup
 from bulk.runner.stop import Stop, StoppingError
 from bulk.runner.way import World
+from bulk.source import open_source
 from bulk.verify.people import Asked, Matched, asked
 
 PRESENT, UNREAD = 3, 4
@@ -202,7 +203,7 @@ class _Session:
             job = replace(job, source=source)
         matched = [Matched(one) for one in group.asked]
         try:
-            with open_job_source(job) as source_file:
+            with open_source(source_options(job)) as source_file:
                 steps = {step.name: step for step in erasing_steps(job, source_file)}
                 for chunk in source_file.chunks():
                     for one in matched:

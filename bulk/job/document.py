@@ -25,6 +25,18 @@ _BARE_EXPRESSION = re.compile(
     re.MULTILINE,
 )
 
+_LIKELY = (
+    ("'\\t'", "; lines are indented with spaces, never with tabs"),
+    ("mapping values are not allowed", "; is a line indented too far, or a text with a colon not quoted?"),
+    ("could not find expected ':'", "; a key ends with a colon and a space"),
+    ("quoted scalar", "; a quote is not closed"),
+    ("flow mapping", "; is a brace, a comma or a quote missing before?"),
+    ("flow sequence", "; is a bracket, a comma or a quote missing before?"),
+    ("block mapping", "; keys that belong together are indented alike"),
+    ("block collection", "; items that belong together are indented alike"),
+    ("another document", "; a job file is one document, without ---"),
+)
+"""What a parser says, and what people most likely did."""
 Path = tuple[str | int, ...]
 
 
@@ -170,9 +182,13 @@ def parse_value(text: str) -> Any:
     return value
 
 
-def _why(error: MarkedYAMLError) -> str:
-    """Say what the parser met, and what it was doing then."""
-    return ", ".join(filter(None, (error.context, error.problem)))
+def _why(error: MarkedYAMLError, line: int) -> str:
+    """Say what the parser met, what it was doing then, and what is most likely meant."""
+    met, doing = error.problem or "", error.context or ""
+    begun = error.context_mark.line + 1 if doing and error.context_mark else line
+    since = f" that begins in line {begun}" if begun != line else ""
+    hint = next((hint for said, hint in _LIKELY if said in f"{doing} {met}"), "")
+    return ", ".join(filter(None, (doing and f"{doing}{since}", met))) + hint
 
 
 def parse_document(text: str, name: str) -> Document:
@@ -189,7 +205,7 @@ def parse_document(text: str, name: str) -> Document:
         value = builder.build(node, ()) if node is not None else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise JobError([f"{name}:{line}: not valid YAML: {_why(error)}"]) from None
+        raise JobError([f"{name}:{line}: not valid YAML: {_why(error, line)}"]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise JobError([f"{name}: not valid YAML ({type(error).__name__})"]) from None
     if builder.problems:

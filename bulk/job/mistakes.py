@@ -1,5 +1,6 @@
-"""Pydantic's errors as sentences of ours: where, what was expected, the nearest right name; never a value."""
+"""Pydantic's errors as sentences of ours: where, what was expected and found, and the nearest right name."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ _EXPECTED = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "string_type": "text",
@@ -40,6 +43,9 @@ _EXPECTED = {
     "model_attributes_type": "keys with values",
     "too_short": "at least one",
 }
+_SECRET = frozenset({"destinations", "database", "notify", "secret", "headers", "query", "value"})
+"""Keys below which a text may be a secret, if only by mistake: no message shows it."""
+_PLAIN = re.compile(r"[\w .,%+/*-]{1,40}")
 _NAME_RULE = "expected lower-case letters, digits, dots, dashes and underscores, at most 64"
 
 
@@ -54,13 +60,49 @@ def sentence(document: Document, error: Mapping[str, Any]) -> str:
     if kind == "missing":
         return document.problem(path[:-1], f'"{path[-1]}" is missing')
     if kind == "string_pattern_mismatch":
-        return document.problem(path, _NAME_RULE)
+        return _unlike(document, path, _NAME_RULE)
     if kind == "value_error":
-        return document.problem(path, str(error["ctx"]["error"]))
+        return _unlike(document, path, str(error["ctx"]["error"]))
     if kind in _EXPECTED:
-        return document.problem(path, f"expected {_EXPECTED[kind].format(**error.get('ctx', {}))}")
+        return _unlike(document, path, f"expected {_EXPECTED[kind].format(**error.get('ctx', {}))}")
     message = str(error["msg"]).replace("Input should be", "expected")
-    return document.problem(path, message[:1].lower() + message[1:])
+    return _unlike(document, path, message[:1].lower() + message[1:])
+
+
+def _unlike(document: Document, path: Path, message: str) -> str:
+    return document.problem(path, message + but_found(document, path, message))
+
+
+def but_found(document: Document, path: Path, message: str) -> str:
+    """Return what stands where a message expects something else, and the nearest of the words it expects."""
+    if not message.startswith("expected "):
+        return ""
+    value: Any = document.value
+    for part in path:
+        if not (isinstance(value, dict) and part in value) and not _is_index(value, part):
+            return ""
+        value = value[part]
+    near = suggestion(value, re.findall("'([^']+)'", message)) if isinstance(value, str) else ""
+    return f"; found {_shown(value, path)}{near}"
+
+
+def _is_index(value: Any, part: str | int) -> bool:
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
+def _shown(value: Any, path: Path) -> str:
+    """Say what a value is; a short text that can be no secret is shown."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "keys with values" if value else "no keys"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"' if _PLAIN.fullmatch(value) and not _SECRET & set(path) else "text"
+    return "a number" if _SECRET & set(path) else str(value)
 
 
 def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, str]]:
@@ -99,15 +141,19 @@ def _own(error: Mapping[str, Any]) -> str:
 
 def place_of(loc: tuple[str | int, ...]) -> Path:
     """Return where an error stands in the file: pydantic's path without the names of union members."""
-    path: Path = ()
     if loc[:1] == ("suppression",) and loc[2:3] and loc[2] in lists.LIST_TAGS:
-        loc = (*loc[:2], *loc[3:])
-    for part in loc:
-        may_be_tag = "fields" in path[:-1] or path == ("source", "key")
-        if may_be_tag and part in model.FIELD_TAGS and path[-1] != "fields":
-            continue
-        path = (*path, part)
-    return path
+        return (*loc[:2], *loc[3:])
+    if loc[:2] == ("source", "key"):
+        return (*loc[:2], *loc[3:])
+    if loc[:1] == ("steps",) and loc[2:3] == ("fields",):
+        return (*loc[:3], *_in_field(loc[3:]))
+    return loc
+
+
+def _in_field(loc: Path) -> Path:
+    """Behind a field's name stands its form; behind that of an object the name of a member, and so on."""
+    name, form, rest = loc[:1], loc[1:2], loc[2:]
+    return (*name, *(_in_field(rest) if form == ("nested",) else rest))
 
 
 def _known_keys(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The job file as pydantic models: the contract's keys, their types and defaults."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -83,6 +84,7 @@ class ValueField(Part):
 
 
 _SHAPES = ("column", "expr", "value")
+_SHAPING = {"as", "split", "format", "timezone"}
 
 
 def _shape(given: object) -> str:
@@ -93,10 +95,18 @@ def _shape(given: object) -> str:
         return "name"
     named = [shape for shape in _SHAPES if shape in given]
     if len(named) != 1:
-        return "nested"
+        return "column" if _is_misspelt(given) else "nested"
     origin = given[named[0]]
     is_member = isinstance(origin, Mapping) and _shape(origin) != "nested"
     return "nested" if is_member or (named[0] != "value" and not isinstance(origin, str)) else named[0]
+
+
+def _is_misspelt(given: Mapping[str, Any]) -> bool:
+    """Tell a field that is converted, but names no origin, or several, from an object of members."""
+    rest = given.keys() - _SHAPING
+    converted = len(rest) < len(given) and all(difflib.get_close_matches(key, _SHAPES) for key in rest)
+    single = not any(isinstance(given[key], Mapping) for key in rest)
+    return bool(rest) and single and (converted or rest <= {*_SHAPES})
 
 
 FieldModel = TypeAliasType(  # type: ignore[misc]  # refers to itself
@@ -114,7 +124,6 @@ KeyModel = Annotated[
     Annotated[str, Tag("name")] | Annotated[ColumnField, Tag("column")] | Annotated[ExprField, Tag("expr")],
     Discriminator(_shape),
 ]
-FIELD_TAGS = frozenset(("name", "column", "expr", "value", "nested"))
 
 
 def field_spec(given: Any) -> FieldSpec:

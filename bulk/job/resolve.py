@@ -15,7 +15,7 @@ from bulk.errors import suggestion
 from bulk.job import model
 from bulk.job.document import Document, Path
 from bulk.job.match import misnamed, unnamed
-from bulk.job.mistakes import own_mistakes
+from bulk.job.mistakes import but_found, own_mistakes
 from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
@@ -118,7 +118,8 @@ class Resolver:
             return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
             for where, message in own_mistakes(error.errors(include_url=False, include_input=False)):
-                self.complain((*path, *where), message)
+                at = (*path, *where)
+                self.complain(at, message + but_found(self.document, at, message))
             return None
 
     def _surface_rates(self, path: Path, system: System, settings: Any) -> dict[str, Rate | None]:
@@ -128,7 +129,8 @@ class Resolver:
             try:
                 rates[name] = None if written is None else parse_rate(written)
             except ValueError as error:
-                self.complain((*path, f"{name}_rate"), str(error))
+                at = (*path, f"{name}_rate")
+                self.complain(at, str(error) + but_found(self.document, at, str(error)))
         return rates
 
     def step(
@@ -151,7 +153,9 @@ class Resolver:
         if operation is None:
             near = suggestion(given.operation, place.system.operations)
             near = near or f"; {place.system.name} has {', '.join(place.system.operations)}"
-            self.complain((*path, "operation"), f'unknown operation "{given.operation}"{near}')
+            others = [system.name for system in SYSTEMS.values() if given.operation in system.operations]
+            at = f" at {place.system.name}, it is one of {', '.join(others)}" if others else ""
+            self.complain((*path, "operation"), f'unknown operation "{given.operation}"{at}{near}')
             return None
         fields = given.specs()
         options = self._options(path, operation, given)
@@ -215,7 +219,8 @@ class Resolver:
         for name in fields:
             if known and name not in known:
                 near = suggestion(name, known) or f"; {operation.name} has {', '.join(known)}"
-                self.complain(here, f'unknown field "{name}"{near}', at=(*here, name))
+                whose = _whose(name, operation)
+                self.complain(here, f'unknown field "{name}"{whose}{near}', at=(*here, name))
         for field in operation.fields:
             if field.required and field.name not in fields:
                 self.complain(here, f'{operation.name} needs the field "{field.name}"')
@@ -245,6 +250,22 @@ class Resolver:
                     ("steps", index), f'two steps are called "{step.label}"; give this one a name of its own'
                 )
             seen.add(step.label)
+
+
+def _whose(field: str, operation: Operation) -> str:
+    """Tell which systems have a field where a step does the like: ``upsert_…``, ``delete_…``."""
+    verb = operation.name.partition("_")[0]
+    having = [
+        system.name
+        for system in SYSTEMS.values()
+        if any(
+            one.name == field
+            for other in system.operations.values()
+            if other.name.startswith(verb)
+            for one in other.fields
+        )
+    ]
+    return f", which is one of {', '.join(having)}" if having else ""
 
 
 @dataclasses.dataclass(frozen=True)

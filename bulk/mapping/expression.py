@@ -178,6 +178,9 @@ def _unreadable(sql: str, error: BaseException) -> str:
             where = re.search(r" at Line: (\d+), Column: (\d+)", str(placed))
             said = first_line(placed) if where else said
             shift = 1
+    function = re.match(r"unsupported function '(\w+)'", said)
+    if function is not None:
+        return unknown("function", function[1], sorted(_ROW_WISE))
     if where is None and said.endswith(" as Expr"):
         said = "something is missing or too much, such as a parenthesis, a quote or a comma"
     if where is None:

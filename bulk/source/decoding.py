@@ -47,7 +47,7 @@ def codec_name(encoding: str) -> str:
         known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values()}
         near = difflib.get_close_matches(encoding.lower().replace("-", "_"), sorted(known), n=1, cutoff=0.6)
         meant = f'; did you mean "{near[0]}"?' if near else "; give a Python codec, such as utf-8 or cp1252"
-        raise SourceError(f'the encoding "{encoding}" is not known{meant}') from error
+        raise SourceError(f'the encoding "{encoding}" is not known{meant}', "encoding") from error
     return codec.name
 
 

@@ -42,7 +42,7 @@ class Delimited:
         sizes: Sizes,
     ) -> None:
         if len(separator) != 1 or not separator.isascii() or separator in '"\r\n\0':
-            raise SourceError("the separator must be one ASCII character, such as ; or a tab")
+            raise SourceError("the separator must be one ASCII character, such as ; or a tab", "separator")
         self._files = files
         self._separator = separator
         self._encoding = encoding

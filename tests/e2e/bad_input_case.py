@@ -24,6 +24,8 @@ PEOPLE = f"{HEADER}marker.ada@example.com,Marker Ada\nmarker.bob@example.com,Mar
 MARKERS = ("marker", "Marker", "MARKER")
 """Part of every value of a row and of every secret; nothing the command says may hold it."""
 RUN = ("run", "job.yaml")
+AT_PATH = "bulk: job.yaml:3: source.path: "
+AT_DATABASE = "bulk: job.yaml:3: source.database: "
 Content = str | bytes
 
 

@@ -84,17 +84,19 @@ FILES = (
         job=job_with(("rate: 1000/s", "rate: 1000/s\n    rate: 5/s")),
     ),
     Case(
-        "two YAML documents", "bulk: job.yaml:14: not valid YAML: …another document", job=JOB + "---\n" + JOB
+        "two YAML documents",
+        "bulk: job.yaml:14: not valid YAML: …another document; …without ---",
+        job=JOB + "---\n" + JOB,
     ),
     Case(
         "five mistakes at once",
         "bulk: job.yaml:1: name: expected lower-case letters, digits, dots, dashes and "
-        "underscores, at most 64\n"
-        "job.yaml:2: guards.tolerate: expected a share such as 5% or 0.05\n"
+        'underscores, at most 64; found "Trial Run"\n'
+        'job.yaml:2: guards.tolerate: expected a share such as 5% or 0.05; found "200%"\n'
         'job.yaml:4: source: unknown key "pth"; did you mean "path"?\n'
         "job.yaml:8: destinations.customerly.rate: expected a rate such as 10/s, 300/min, 30/3s "
-        "or 5000/h\n"
-        "job.yaml:12: steps[0].batch_size: expected at least 1",
+        "or 5000/h; found text\n"
+        "job.yaml:12: steps[0].batch_size: expected at least 1; found 0",
         job=FIVE,
     ),
 )
@@ -135,8 +137,8 @@ NAMES = (
     ),
     Case(
         "operation of another system",
-        'bulk: job.yaml:11: steps[0].operation: unknown operation "upsert_user"; did you mean '
-        '"upsert_customer"?',
+        'bulk: job.yaml:11: steps[0].operation: unknown operation "upsert_user" at kustomer, it is one of '
+        'customerly; did you mean "upsert_customer"?',
         job=job_with(("base_url", "system: kustomer\n    base_url")),
     ),
     Case(
@@ -178,7 +180,7 @@ NAMES = (
     Case(
         "name of the job",
         "bulk: job.yaml:1: name: expected lower-case letters, digits, dots, dashes and "
-        "underscores, at most 64",
+        'underscores, at most 64; found "../trial"',
         job=job_with(("name: trial", "name: ../trial")),
     ),
     Case(
@@ -289,7 +291,7 @@ LISTS = (
     Case(
         "suppression by a hash nobody knows, and a key nobody knows",
         "bulk: job.yaml:15: suppression[0].hash: expected one of 'none', 'md5', 'sha1', 'sha256' or "
-        "'hmac-sha256'\n"
+        '\'hmac-sha256\'; found "md6"; did you mean "md5"?\n'
         'job.yaml:15: suppression[0]: unknown key "ledger" here',
         job=_suppressing("path: out.csv, column: who, hash: md6, ledger: erasure.ledger"),
         files={"out.csv": OUT},

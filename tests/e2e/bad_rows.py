@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from bad_input_case import PEOPLE, Case
+from bad_input_case import AT_DATABASE, AT_PATH, PEOPLE, Case
 from bad_sources import file_of, sound_file, source_of
 
 from bulk.conversation import ROW
@@ -34,17 +34,17 @@ TEXT = (
     ),
     Case(
         "separator of two characters",
-        "bulk: the separator must be one ASCII character, such as ; or a tab",
+        "bulk: job.yaml:4: source.separator: the separator must be one ASCII character, such as ; or a tab",
         job=source_of("path: people.csv", "separator: '||'"),
     ),
     Case(
         "unknown encoding",
-        'bulk: the encoding "utf-9" is not known; did you mean "utf_8"?',
+        'bulk: job.yaml:4: source.encoding: the encoding "utf-9" is not known; did you mean "utf_8"?',
         job=source_of("path: people.csv", "encoding: utf-9"),
     ),
     file_of(
         "UTF-16 without a mark",
-        "bulk: the header of people.csv (line 1) cannot be read, there is a NUL byte; check the "
+        f"{AT_PATH}the header of people.csv (line 1) cannot be read, there is a NUL byte; check the "
         "encoding and the format",
         PEOPLE.encode("utf-16-le"),
     ),
@@ -52,17 +52,17 @@ TEXT = (
     sound_file("CR-only lines", "upsert_user │ 2 │ 2 │ 0 │ 0 │ 0 │ 0 │ 0", PEOPLE.replace("\n", "\r")),
     file_of(
         "duplicate header names",
-        'bulk: people.csv has column "Email" more than once (columns 1, 3); rename one',
+        f'{AT_PATH}people.csv has column "Email" more than once (columns 1, 3); rename one',
         "Email,Name,Email\n",
     ),
     file_of(
         "reserved header name",
-        'bulk: people.csv has a column "__row__", a name that is kept for bulk; rename it',
+        f'{AT_PATH}people.csv has a column "__row__", a name that is kept for bulk; rename it',
         f"Email,Name,{ROW}\n",
     ),
     file_of(
         "quote in the header never closed",
-        "bulk: the header of people.csv (line 1) cannot be read, a quote is never closed; mend that line",
+        f"{AT_PATH}the header of people.csv (line 1) cannot be read, a quote is never closed; mend that line",
         'Email,"Name\nmarker@example.com,x\n',
     ),
 )
@@ -139,12 +139,12 @@ ROWS = (
 DATABASES = (
     Case(
         "database that is not there",
-        "bulk: there is no such SQLite file; check source.database.uri (sqlite:////… is absolute)",
+        f"{AT_DATABASE}there is no such SQLite file; check source.database.uri (sqlite:////… is absolute)",
         job=source_of(QUERY % "select 1 as Email, 2 as Name"),
     ),
     Case(
         "database of another kind",
-        "bulk: the database address must begin with sqlite:/// or postgresql://",
+        f"{AT_DATABASE}the database address must begin with sqlite:/// or postgresql://",
         job=source_of("database: {uri: 'mysql://marker:marker@db/crm', query: select 1}"),
     ),
     Case(
@@ -154,25 +154,25 @@ DATABASES = (
     ),
     Case(
         "query with a mistake",
-        "bulk: the database refused the query: …selekt…",
+        f"{AT_DATABASE}the database refused the query: …selekt…",
         job=source_of(QUERY % "selekt Email from people"),
         files={"crm.db": _database()},
     ),
     Case(
         "query of an unknown table",
-        "bulk: the database refused the query: …persons",
+        f"{AT_DATABASE}the database refused the query: …persons",
         job=source_of(QUERY % "select Email from persons"),
         files={"crm.db": _database()},
     ),
     Case(
         "query that is no SELECT",
-        "bulk: the database refused the query: …readonly…",
+        f"{AT_DATABASE}the database refused the query: …readonly…",
         job=source_of(QUERY % "delete from people"),
         files={"crm.db": _database()},
     ),
     Case(
         "file that is no database",
-        "bulk: the database refused the query: …not a database",
+        f"{AT_DATABASE}the database refused the query: …not a database",
         job=source_of(QUERY % "select Email from people"),
         files={"crm.db": PEOPLE * 100},
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import zstandard
-from bad_input_case import HEADER, PEOPLE, Case, job_with
+from bad_input_case import AT_PATH, HEADER, PEOPLE, Case, job_with
 
 MANY = HEADER + "".join(f"marker.{n}@example.com,Marker {n * n}\n" for n in range(2000))
 
@@ -58,10 +58,14 @@ def _flipped(content: bytes) -> bytes:
 
 
 FILES = (
-    Case("source missing", 'bulk: there is no file people.csv; did you mean "peoples.csv"?', damage=_missing),
+    Case(
+        "source missing",
+        f'{AT_PATH}there is no file people.csv; did you mean "peoples.csv"?',
+        damage=_missing,
+    ),
     Case(
         "source is a folder",
-        'bulk: people.csv is a folder; name the files in it, such as "people.csv/*.csv"',
+        f'{AT_PATH}people.csv is a folder; name the files in it, such as "people.csv/*.csv"',
         damage=_folder,
     ),
     Case(
@@ -70,21 +74,25 @@ FILES = (
         damage=_locked,
         needs_user=True,
     ),
-    file_of("source empty", "bulk: people.csv is empty; a source holds at least a header", ""),
+    file_of(
+        "source empty",
+        f"{AT_PATH}people.csv is empty; a source holds at least a header",
+        "",
+    ),
     file_of(
         "source of blank lines",
-        "bulk: people.csv is nothing but blank lines; a header line is needed",
+        f"{AT_PATH}people.csv is nothing but blank lines; a header line is needed",
         "\n\n\n",
     ),
     sound_file("header only", "upsert_user │ 0 │ 0 │ 0 │ 0 │ 0 │ 0 │ 0", HEADER, sends=False),
     Case(
         "standard input empty",
-        "bulk: standard input is empty; a source holds at least a header",
+        f"{AT_PATH}standard input is empty; a source holds at least a header",
         job=source_of("path: '-'"),
     ),
     file_of(
         "suffix that says nothing",
-        'bulk: people.dat could be anything, the suffix ".dat" says nothing about its format; set'
+        f'{AT_PATH}people.dat could be anything, the suffix ".dat" says nothing about its format; set'
         " source.format",
         PEOPLE,
         file="people.dat",
@@ -92,91 +100,93 @@ FILES = (
     Case(
         "unknown format",
         "bulk: job.yaml:4: source.format: expected one of 'csv', 'tsv', 'ndjson', 'parquet', "
-        "'ipc', 'excel' or 'lines'",
+        "'ipc', 'excel' or 'lines'; found \"xml\"",
         job=source_of("path: people.csv", "format: xml"),
     ),
     Case(
         "glob without match",
-        'bulk: no file matches "export-*.csv"; check the pattern and the folder it starts from (.)',
+        f'{AT_PATH}no file matches "export-*.csv"; check the pattern and the folder it starts from (.)',
         job=source_of("path: export-*.csv"),
     ),
     Case(
         "two files with different headers",
-        'bulk: column 2 is "Name" in a.csv but "Full name" in b.csv; give them the same columns',
+        f'{AT_PATH}column 2 is "Name" in a.csv but "Full name" in b.csv; give them the same columns',
         job=source_of("path: ['a.csv', 'b.csv']"),
         files={"a.csv": PEOPLE, "b.csv": PEOPLE.replace("Name", "Full name", 1)},
     ),
     Case(
         "two files, one with a column more",
-        'bulk: b.csv has a column "City" that a.csv has not; give them the same columns',
+        f'{AT_PATH}b.csv has a column "City" that a.csv has not; give them the same columns',
         job=source_of("path: ['a.csv', 'b.csv']"),
         files={"a.csv": PEOPLE, "b.csv": "Email,Name,City\n"},
     ),
     Case(
         "two files of different formats",
-        "bulk: people.csv is csv but b.ndjson is ndjson; all files of a source have one format",
+        f"{AT_PATH}people.csv is csv but b.ndjson is ndjson; all files of a source have one format",
         job=source_of("path: [people.csv, b.ndjson]"),
         files={"b.ndjson": "{}\n"},
     ),
     Case(
         "remote address of another kind",
-        "bulk: a remote source begins with s3://, gs:// or az://; copy other files here first",
+        f"{AT_PATH}a remote source begins with s3://, gs:// or az://; copy other files here first",
         job=source_of("path: https://example.com/people.csv"),
     ),
 )
 STORED = (
     file_of(
-        "Parquet named .csv", "bulk: people.csv is a Parquet file; set source.format: parquet", _parquet()
+        "Parquet named .csv",
+        f"{AT_PATH}people.csv is a Parquet file; set source.format: parquet",
+        _parquet(),
     ),
     file_of(
         "workbook named .csv",
-        "bulk: people.csv is a workbook or a zip archive; set source.format: excel, or unpack it",
+        f"{AT_PATH}people.csv is a workbook or a zip archive; set source.format: excel, or unpack it",
         _archive(),
     ),
     file_of(
         "web page named .csv",
-        "bulk: people.csv is a web page; was it downloaded without logging in?",
+        f"{AT_PATH}people.csv is a web page; was it downloaded without logging in?",
         "<!DOCTYPE html>\n<html><body>Please log in, Marker</body></html>\n",
     ),
     file_of(
         "workbook that is none",
-        "bulk: people.xlsx is not a readable workbook; open it and save it again",
+        f"{AT_PATH}people.xlsx is not a readable workbook; open it and save it again",
         "PK\x03\x04 Marker",
         file="people.xlsx",
     ),
     file_of(
         "Parquet cut short",
-        "bulk: people.parquet is not a whole parquet file; check its format or fetch it again",
+        f"{AT_PATH}people.parquet is not a whole parquet file; check its format or fetch it again",
         _parquet()[:-20],
         file="people.parquet",
     ),
     file_of(
         "ndjson that is none",
-        "bulk: no line of the source is a JSON object; is its format: ndjson?",
+        f"{AT_PATH}no line of the source is a JSON object; is its format: ndjson?",
         PEOPLE,
         file="people.ndjson",
     ),
     file_of(
         "gzip cut short",
-        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        f"{AT_PATH}people.csv.gz is a damaged or incomplete compressed file; fetch it again",
         gzip.compress(MANY.encode())[:-300],
         file="people.csv.gz",
     ),
     file_of(
         "gzip damaged",
-        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        f"{AT_PATH}people.csv.gz is a damaged or incomplete compressed file; fetch it again",
         _flipped(gzip.compress(MANY.encode())),
         file="people.csv.gz",
     ),
     file_of(
         "gzip that is none",
-        "bulk: people.csv.gz is a damaged or incomplete compressed file; fetch it again",
+        f"{AT_PATH}people.csv.gz is a damaged or incomplete compressed file; fetch it again",
         PEOPLE,
         file="people.csv.gz",
     ),
     file_of(
         "zstd cut short",
-        "bulk: people.csv.zst is a damaged or incomplete compressed file; fetch it again",
+        f"{AT_PATH}people.csv.zst is a damaged or incomplete compressed file; fetch it again",
         zstandard.compress(MANY.encode())[:-300],
         file="people.csv.zst",
     ),

@@ -69,7 +69,7 @@ CASES = (
     _http("option of an option misspelt", "steps[0].errors.pth: unknown key", errors={"pth": "a"}),
     _http(
         "unknown method",
-        "steps[0].method: expected 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'",
+        "steps[0].method: expected 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'; found \"X\"",
         method="X",
     ),
     _http(
@@ -111,7 +111,7 @@ CASES = (
     ),
     _bad(
         "wrong choice of an option",
-        "steps[0].contact: expected 'user' or 'lead'",
+        "steps[0].contact: expected 'user' or 'lead'; found \"person\"",
         "customerly",
         "tag",
         {"tag": "Name", "email": "Email"},
@@ -119,14 +119,14 @@ CASES = (
     ),
     _bad(
         "region there is none",
-        "destinations.there.region: expected 'us' or 'eu'",
+        "destinations.there.region: expected 'us' or 'eu'; found text",
         "customerio",
         "upsert_person",
         place={"region": "mars"},
     ),
     _bad(
         "rate of a surface",
-        "destinations.there.app_rate: expected a rate such as 10/s, 300/min, 30/3s or 5000/h",
+        "destinations.there.app_rate: expected a rate such as 10/s, 300/min, 30/3s or 5000/h; found text",
         "customerio",
         "upsert_person",
         place={"app_rate": "fast"},

@@ -12,38 +12,40 @@ VALUES = (
     Case(
         "rate",
         "bulk: job.yaml:7: destinations.customerly.rate: expected a rate such as 10/s, 300/min, "
-        "30/3s or 5000/h",
+        "30/3s or 5000/h; found text",
         job=job_with(("1000/s", "10/fortnight")),
     ),
     Case(
         "duration",
-        "bulk: job.yaml:7: destinations.customerly.timeout: expected a duration such as 30s, 15m, 26h or 30d",
+        "bulk: job.yaml:7: destinations.customerly.timeout: expected a duration such as 30s, 15m, 26h "
+        "or 30d; found text",
         job=job_with(("rate: 1000/s", "timeout: soon")),
     ),
     Case(
         "share",
-        "bulk: job.yaml:14: guards.max_failure_rate: expected a share such as 5% or 0.05",
+        'bulk: job.yaml:14: guards.max_failure_rate: expected a share such as 5% or 0.05; found "500%"',
         job=JOB + "guards: {max_failure_rate: 500%}\n",
     ),
     Case(
         "number",
-        "bulk: job.yaml:14: guards.canary: expected a whole number",
+        'bulk: job.yaml:14: guards.canary: expected a whole number; found "many"',
         job=JOB + "guards: {canary: many}\n",
     ),
     Case(
         "URL",
-        "bulk: job.yaml:6: destinations.customerly.base_url: expected a URL that begins with https://",
+        "bulk: job.yaml:6: destinations.customerly.base_url: expected a URL that begins with https://; "
+        "found text",
         job=job_with(("${TRIAL_URL}", "api.example.com")),
     ),
     Case(
         "choice",
-        "bulk: job.yaml:14: steps[0].nulls: expected one of 'omit' or 'send'",
+        "bulk: job.yaml:14: steps[0].nulls: expected one of 'omit' or 'send'; found \"keep\"",
         job=JOB + "    nulls: keep\n",
     ),
     Case(
         "conversion",
         "bulk: job.yaml:13: steps[0].fields.name.as: expected one of 'int', 'float', 'bool', "
-        "'unix_seconds', 'iso8601' or 'json'",
+        "'unix_seconds', 'iso8601' or 'json'; found \"date\"",
         job=job_with(("name: Name", "name: {column: Name, as: date}")),
     ),
     Case(
@@ -120,7 +122,7 @@ EXPRESSIONS = (
     ),
     Case(
         "unknown function",
-        "bulk: job.yaml:13: steps[0].fields.name: cannot read the SQL expression: …lowercase…",
+        'bulk: job.yaml:13: steps[0].fields.name: unknown function "lowercase"; did you mean "lower"?',
         job=expr("lowercase(Name)"),
     ),
     Case(

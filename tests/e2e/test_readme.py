@@ -1,196 +1,126 @@
-"""The README is true: its commands parse, its everyday tasks run, its tables name what exists."""
+"""The pages are true: what they show a reader to type runs as it is written."""
 
 import ast
 import asyncio
 import logging
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import orjson
 import pytest
-import typer
-from workshop import REPOSITORY, Sandbox
+from pages import PAGES, REPOSITORY, Page, ends_with, page
+from workshop import Sandbox, Workshop, sandbox_with
 
-from bulk.cli.main import app
-from bulk.conversation import Status
-from bulk.job import load_job, match, model
+from bulk.job import load_job
+from bulk.job.document import parse_document
 from bulk.ledger.view import EXPORT
-from bulk.sandbox import SANDBOX_TOKEN
+from bulk.sandbox import SANDBOX_TOKEN, SandboxOptions
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-NAMED = re.compile(r"# ([a-z]+\.yaml)\n")
-LEAVERS = "Email\nada@example.com\nbob@example.com\n"
-PEOPLE = "Email,First name,Surname,Lists,Plan,Created,Unsubscribed\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block."""
-
-    kind: str
-    text: str
-
-    @property
-    def commands(self) -> list[str]:
-        return [line.removeprefix("$ ") for line in self.text.splitlines()]
+SOURCES = {
+    "leavers.csv": "Email\nada@example.com\nbob@example.com\n",
+    "people.csv": "Email,First name,Surname,Lists,Plan,Created,Unsubscribed\n",
+    "opt-outs.csv": "email_md5,since\n",
+    "suppressed.csv": "email\nblocked@example.com\n",
+}
+"""The files that jobs of the pages read, beside those of jobs/."""
+NEW_ACCOUNT = page("new-account")
+WITH_ONE_ACCOUNT = [page for page in PAGES if page.console and page != NEW_ACCOUNT]
 
 
-BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
-EVERYDAY = [command for block in BLOCKS if block.kind == "console" for command in block.commands]
+def folder_of(shown: Page, folder: Path) -> None:
+    """Put into a folder what a reader of a page has: jobs/, and the job files that it shows."""
+    shutil.copytree(REPOSITORY / "jobs", folder / "jobs")
+    for name, text in (SOURCES | shown.files).items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
-def bulk_lines() -> list[list[str]]:
-    """Return the arguments of every `bulk …` of the README's blocks, also within a longer line."""
-    lines = [line for block in BLOCKS if block.kind in {"sh", "bash", "console"} for line in block.commands]
-    # Behind an image's name, which is `bulk` too, stand the arguments of the container's entry point.
-    found = [re.search(r"(?:^|\s)bulk ([a-z]+(?: .*)?)$", line) for line in lines]
-    return [shlex.split(match[1]) for match in found if match]
+def point_at_sandbox(shop: Workshop, accounts: Mapping[str, Sandbox] = {}) -> None:
+    """Let every job of the folder send to the sandbox, or to that of a destination, as fast as it answers."""
+    here = Sandbox(shop.urls)
+    for path in [*shop.folder.glob("*.yaml"), *shop.folder.glob("jobs/*.yaml")]:
+        job = parse_document(path.read_text(encoding="utf-8"), path.name).value
+        for name, place in job["destinations"].items():
+            shop.at(accounts.get(name, here))
+            place.update(shop.place(place.get("system", name)))
+        path.write_bytes(orjson.dumps(job))  # JSON is YAML
 
 
-def named_files() -> dict[str, str]:
-    """Return the job files that the README shows, by their name."""
-    jobs = [(NAMED.match(block.text), block.text) for block in BLOCKS if block.kind == "yaml"]
-    return {name[1]: text for name, text in jobs if name}
-
-
-@pytest.mark.parametrize("args", bulk_lines(), ids=" ".join)
-def test_every_command_exists_with_its_options(args: list[str]) -> None:
-    group = typer.main.get_command(app)
-    command = group.commands[args[0]]  # type: ignore[attr-defined]  # a group, whose type typer does not export
-    command.make_context(args[0], args[1:])
-
-
-def test_the_readme_shows_every_command_there_is() -> None:
-    shown = {args[0] for args in bulk_lines()}
-    assert set(typer.main.get_command(app).commands) == shown  # type: ignore[attr-defined]  # as above
-
-
-def test_the_first_two_sh_blocks_are_one_line_each() -> None:
-    sh = [block.text for block in BLOCKS if block.kind == "sh"]
-    lengths = [text.count("\n") for text in sh]
-    assert lengths == [1, 1]
-    assert "--sandbox" in sh[0]
-    assert "pytest" in sh[1]
-
-
-def test_the_everyday_tasks_run_as_written(tmp_path: Path, sandbox: Sandbox) -> None:
-    shutil.copytree(REPOSITORY / "jobs", tmp_path / "jobs")
-    job = tmp_path / "jobs" / "crm-migration.yaml"
-    text = job.read_text(encoding="utf-8")
-    text = text.replace("https://api.customerly.io/v1", sandbox.url).replace("rate: 10/s", "rate: 5000/s")
-    job.write_text(text, encoding="utf-8")
-    (tmp_path / "leavers.csv").write_text(LEAVERS)
-    leavers = named_files()["leavers.yaml"].replace(
-        "{rate: 10/s}", f"{{base_url: {sandbox.url}, rate: 100/s}}"
-    )
-    (tmp_path / "leavers.yaml").write_text(leavers)
-    (tmp_path / "bin").mkdir()
-    shim = tmp_path / "bin" / "bulk"
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} -W error -m bulk "$@"\n')
+def typed(shop: Workshop, commands: list[str]) -> tuple[list[int], str]:
+    """Type commands into one shell; return their exit codes, and what all of them said."""
+    told = shop.folder / "exit-codes"
+    shim = shop.folder / "bin" / "bulk"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} -P -W error -m bulk "$@"\n')
     shim.chmod(0o700)
-    environ = {
-        "PATH": f"{shim.parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "PYTHONPATH": str(REPOSITORY),
-        "CUSTOMERLY_TOKEN": SANDBOX_TOKEN,
-    }
-    ended = []
-    for command in EVERYDAY:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        ended.append((command, done.returncode, done.stderr if done.returncode else ""))
-    # Fed back as it was exported, the file still holds the rows that were rejected; so do some requests.
-    rejects = re.compile(r"mended\.ledger|run jobs/erasure")
-    with_rejected = [command for command in EVERYDAY if rejects.search(command)]
-    expected = [(command, 3 if command in with_rejected else 0) for command in EVERYDAY]
-    assert expected == [(command, code) for command, code, _ in ended], ended
-
-
-@pytest.mark.parametrize("name", sorted(named_files()))
-def test_the_job_files_it_shows_are_sound(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(named_files()[name])
-    (tmp_path / "people.csv").write_text(PEOPLE)
-    (tmp_path / "leavers.csv").write_text(LEAVERS)
-    (tmp_path / "opt-outs.csv").write_text("email_md5,since\n")
-    assert name == f"{load_job(tmp_path / name, {}).name}.yaml"
+    lines = [line for command in commands for line in (command, f"echo $? >> {told}")]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "bulk", "check", name, "--offline"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
+        ["bash", "-c", "\n".join(lines)],
+        cwd=shop.folder,
+        env=shop.environ | {"PATH": f"{shim.parent}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
+    return [int(code) for code in told.read_text().split()], done.stderr
+
+
+@pytest.mark.parametrize("shown", WITH_ONE_ACCOUNT, ids=lambda shown: shown.name)
+def test_what_a_page_shows_to_type_runs_as_written(shown: Page, shop: Workshop) -> None:
+    folder_of(shown, shop.folder)
+    point_at_sandbox(shop)
+    codes, said = typed(shop, shown.console)
+    expected = [(command, ends_with(command)) for command in shown.console]
+    assert expected == list(zip(shown.console, codes, strict=True)), said
+
+
+def test_who_said_no_is_never_subscribed_in_the_new_account(shop: Workshop, sandbox: Sandbox) -> None:
+    folder_of(NEW_ACCOUNT, shop.folder)
+    for account in ("OLD", "NEW"):
+        shop.environ |= {
+            f"{account}_{name}": shop.environ[f"CUSTOMERIO_{name}"]
+            for name in ("SITE_ID", "API_KEY", "APP_API_KEY")
+        }
+    with sandbox_with(SandboxOptions()) as old:
+        old.put_people(
+            {"id": "u1", "email": "ada@example.com", "plan": "pro", "city": "Rome"},
+            {"id": "u2", "email": "bob@example.com", "unsubscribed": True},
+            {"id": "u3", "email": "blocked@example.com"},
+        )
+        point_at_sandbox(shop, {"old": old, "new": sandbox})
+        codes, said = typed(shop, NEW_ACCOUNT.console)
+        assert codes == [0] * len(NEW_ACCOUNT.console), said
+        assert len(old.contents("customerio", "people")) == 3
+    people = sandbox.contents("customerio", "people")
+    assert {person["email"]: person["attributes"] for person in people} == {
+        "ada@example.com": {"plan": "pro", "city": "Rome"},
+        "bob@example.com": {"unsubscribed": True},
+    }
+    assert sandbox.contents("customerio", "suppressed") == [{"type": "email", "value": "blocked@example.com"}]
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [(page, name) for page in PAGES for name in page.files if f"check {name}" not in " ".join(page.console)],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_job_files_it_shows_are_sound(shown: Page, name: str, shop: Workshop) -> None:
+    folder_of(shown, shop.folder)
+    assert name == f"{load_job(shop.folder / name, {}).name}.yaml"
+    done = shop.bulk("check", name, "--offline")
     expected = (0, "")
     assert expected == (done.returncode, done.stderr)
 
 
-def documented(pattern: str) -> set[str]:
-    return set(re.findall(pattern, README, re.MULTILINE))
-
-
-def test_the_table_of_keys_is_complete() -> None:
-    known = {
-        *(f"source.{name}" for name in model.Source.model_fields),
-        *(f"steps[].{name}" for name in model.Step.model_fields),
-        *(f"….{name}" for name in model.Destination.model_fields if name != "system"),
-        *(f"sync.{name}" for name in model.Sync.model_fields),
-    }
-    shown = {
-        key
-        for cell in documented(r"^\| (`(?:source|….|steps\[\]|sync)[^|]*) \|")
-        for key in re.findall(r"`([^`]+)`", cell)
-    }
-    assert known == shown
-
-
-def test_the_table_of_the_match_is_complete() -> None:
-    shown = documented(r"^\| `match\.([a-z]+)`")
-    assert set(match.Match.model_fields) == shown
-
-
-def test_the_guards_it_lists_are_those_there_are() -> None:
-    section = README[README.index("### Guards") : README.index("## Words")]
-    assert set(model.Guards.model_fields) == {
-        name
-        for line in section.splitlines()
-        if line.startswith("| `")
-        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])
-    }
-
-
-def test_the_statuses_and_export_columns_it_lists_are_those_there_are() -> None:
-    section = README[README.index("## Statuses") : README.index("### Columns")]
-    assert [status.value for status in Status] == re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
-    columns = README[README.index("### Columns") :].split("`")[1]
-    assert list(EXPORT) == columns.replace("\n", " ").split(", ")
-
-
-def test_every_path_it_names_exists() -> None:
-    named = documented(r"`((?:bulk|tests|jobs|deploy|benchmarks|\.ci)/[^`\s]*)`") | documented(
-        r"\]\(([a-z][^):]*)\)"
-    )
-    assert named
-    missing = {path for path in named if not list(REPOSITORY.glob(path.rstrip("/")))}
-    assert not missing
-
-
 def python_examples() -> list[str]:
-    return [block.text for block in BLOCKS if block.kind == "python" and "bulk.run(" in block.text]
+    return [block.text for block in page("library").blocks if block.kind == "python"]
 
 
 def test_the_notebook_runs_as_written(

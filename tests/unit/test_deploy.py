@@ -1,4 +1,4 @@
-"""The manifests of `deploy/` hold what the README says of them, and run what there is."""
+"""The manifests of `deploy/` hold what docs/operate.md says of them, and run what there is."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from pages import README, page
 from ruamel.yaml import YAML
 
 import bulk
@@ -19,7 +20,7 @@ from bulk.runner.run import SOME_FAILED
 
 REPOSITORY = Path(bulk.__file__).resolve().parents[1]
 DEPLOY = REPOSITORY / "deploy"
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+OPERATE = page("operate")
 DAY = 86_400
 USER = 65532
 GOES_ON = {4, 130, 143}
@@ -136,9 +137,8 @@ def test_what_can_go_on_is_tried_again_and_verify_the_next_day() -> None:
 
 
 def scheduled() -> dict[int, str]:
-    """Return the README's table: what a scheduler does, by exit code."""
-    section = README[README.index("#### Kubernetes") : README.index("### Other commands")]
-    rows = re.findall(r"^\| ([0-9, ]+) \| (\w+) \|", section, re.MULTILINE)
+    """Return the table of the page: what a scheduler does, by exit code."""
+    rows = re.findall(r"^\| ([0-9, ]+) \| (\w+) \|", OPERATE.section("Kubernetes"), re.MULTILINE)
     return {int(code): action for codes, action in rows for code in codes.split(",")}
 
 
@@ -152,10 +152,9 @@ def known_codes() -> set[int]:
     return {0, UNEXPECTED, SOME_FAILED, 130, 143} | stops
 
 
-def test_the_readme_tells_a_scheduler_every_exit_code() -> None:
+def test_the_pages_tell_a_scheduler_every_exit_code() -> None:
     assert scheduled().keys() == known_codes()
-    listed = README[README.index("### Exit codes") : README.index("## Credentials")]
-    rows = re.findall(r"^\| ([0-9, ]+) \|", listed, re.MULTILINE)
+    rows = re.findall(r"^\| ([0-9, ]+) \|", README.section("Exit codes"), re.MULTILINE)
     assert {int(code) for codes in rows for code in codes.split(",")} == known_codes()
 
 
@@ -227,7 +226,7 @@ def test_who_looks_at_the_ledgers_can_send_nothing_and_keeps_the_volume_an_hour_
     assert LEDGERS.pod["activeDeadlineSeconds"] <= 3600
     shown = re.findall(r"^#   (kubectl .*)$", LEDGERS.text, re.MULTILINE)
     assert shown
-    assert set(shown) <= set(README.splitlines()), "where the commands are tried"
+    assert set(shown) <= set(OPERATE.text.splitlines()), "where the commands are tried"
 
 
 def test_the_image_writes_nowhere_else() -> None:
@@ -273,10 +272,10 @@ def test_secrets_come_as_files_that_are_mounted(one: Work) -> None:
 
 
 @PODS
-def test_every_volume_is_made_by_what_the_readme_says(one: Manifest) -> None:
+def test_every_volume_is_made_by_what_the_page_says(one: Manifest) -> None:
     made = {
-        "configMap": set(re.findall(r"^kubectl create configmap (\S+) ", README, re.MULTILINE)),
-        "secret": set(re.findall(r"^kubectl create secret generic (\S+) ", README, re.MULTILINE)),
+        "configMap": set(re.findall(r"^kubectl create configmap (\S+) ", OPERATE.text, re.MULTILINE)),
+        "secret": set(re.findall(r"^kubectl create secret generic (\S+) ", OPERATE.text, re.MULTILINE)),
         "persistentVolumeClaim": set(CLAIMS),
     }
     names = {"configMap": "name", "secret": "secretName", "persistentVolumeClaim": "claimName"}
@@ -307,7 +306,7 @@ def test_an_erasure_cannot_be_applied_but_only_created_with_a_digest() -> None:
     expected = ["93aa" if arg == "DIGEST" else arg for arg in ERASURE.args if arg != "--require-ledger"]
     (job,) = documents(created)
     assert job["spec"]["template"]["spec"]["containers"][0]["args"] == expected
-    assert "sed -e s/DIGEST/…/ -e /--require-ledger/d deploy/erasure.yaml |" in README
+    assert "sed -e s/DIGEST/…/ -e /--require-ledger/d deploy/erasure.yaml |" in OPERATE.text
 
 
 def test_the_first_night_is_a_night_without_a_ledger_to_ask_for(tmp_path: Path) -> None:
@@ -320,7 +319,7 @@ def test_the_first_night_is_a_night_without_a_ledger_to_ask_for(tmp_path: Path) 
     args = spec["template"]["spec"]["containers"][0]["args"]
     assert args == [arg for arg in SYNC.args if arg != "--require-ledger"]
     assert SYNC.spec.keys() - spec.keys() == {"activeDeadlineSeconds"}
-    assert f"| {' '.join(without)} | kubectl apply" in README
+    assert f"| {' '.join(without)} | kubectl apply" in OPERATE.text
     assert f"#     {' '.join(without)} | kubectl apply" in SYNC.text
 
 

@@ -9,6 +9,8 @@ from bulk.errors import JobError
 from bulk.job import load_job
 
 TOKEN = "m4rker-t0ken"
+RATE = "expected a rate such as 10/s, 300/min, 30/3s or 5000/h"
+DURATION = "expected a duration such as 30s, 15m, 26h or 30d"
 
 
 def test_a_job_has_every_default_filled_in(tmp_path: Path) -> None:
@@ -112,11 +114,11 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path)
         'job.yaml:4: source: unknown key "encodng"; did you mean "encoding"?',
         'job.yaml:7: destinations.customerly.auth: unknown key "tokn"; did you mean "token"?',
         'job.yaml:8: destinations.customerly: unknown key "rat"; did you mean "rate"?',
-        "job.yaml:9: destinations.customerly.rate: expected a rate such as 10/s, 300/min, 30/3s or 5000/h",
-        "job.yaml:10: destinations.customerly.timeout: expected a duration such as 30s, 15m, 26h or 30d",
-        "job.yaml:11: destinations.customerly.auth_header: expected 'bearer' or 'legacy'",
+        f"job.yaml:9: destinations.customerly.rate: {RATE}; found text",
+        f"job.yaml:10: destinations.customerly.timeout: {DURATION}; found text",
+        "job.yaml:11: destinations.customerly.auth_header: expected 'bearer' or 'legacy'; found text",
         f'job.yaml:12: destinations.other: unknown system "custmerly"; known are {", ".join(SYSTEMS)}',
-        "job.yaml:16: steps[0].batch_size: expected a whole number",
+        'job.yaml:16: steps[0].batch_size: expected a whole number; found "none"',
         'job.yaml:18: steps[0].fields: unknown field "emial"; did you mean "email"?',
         'job.yaml:21: steps[1].destination: unknown destination "customrly"; did you mean "customerly"?',
         'job.yaml:25: steps[2].operation: unknown operation "upsert_usr"; did you mean "upsert_user"?',
@@ -359,14 +361,20 @@ def test_a_sync_says_what_is_sent_and_when_again(tmp_path: Path) -> None:
     ("sync", "said"),
     [
         ("{mod: changes}", 'job.yaml:15: sync: unknown key "mod"; did you mean "mode"?'),
-        ("{mode: change}", "job.yaml:15: sync.mode: expected one of 'all' or 'changes'"),
+        (
+            "{mode: chang}",
+            (
+                "job.yaml:15: sync.mode: expected one of 'all' or 'changes'; found \"chang\""
+                '; did you mean "changes"?'
+            ),
+        ),
         (
             "{resend_after: 30d}",
             "job.yaml:15: sync: resend_after needs mode: changes; mode: all sends everything in every pass",
         ),
         (
             "{mode: changes, resend_after: soon}",
-            "job.yaml:15: sync.resend_after: expected a duration such as 30s, 15m, 26h or 30d",
+            'job.yaml:15: sync.resend_after: expected a duration such as 30s, 15m, 26h or 30d; found "soon"',
         ),
     ],
 )

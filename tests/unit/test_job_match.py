@@ -120,9 +120,12 @@ EITHER = "give either pull, such as pull: users, or path"
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("{contacts: {pull: []}, column: who}", f"match.contacts.pull: {SHAPE}"),
-        ("{contacts: {pull: 5}, column: who}", f"match.contacts.pull: {SHAPE}"),
-        ("{contacts: {pull: {customerly: [5]}}, column: who}", f"match.contacts.pull: {SHAPE}"),
+        ("{contacts: {pull: []}, column: who}", f"match.contacts.pull: {SHAPE}; found an empty list"),
+        ("{contacts: {pull: 5}, column: who}", f"match.contacts.pull: {SHAPE}; found 5"),
+        (
+            "{contacts: {pull: {customerly: [5]}}, column: who}",
+            f"match.contacts.pull: {SHAPE}; found keys with values",
+        ),
         ("{contacts: {}, column: who}", f"match.contacts: {EITHER}"),
         ("{contacts: {pull: users, path: a.csv}, column: who}", f"match.contacts: {EITHER}"),
         ("{contacts: {pul: users}, column: who}", 'match.contacts: unknown key "pul"; did you mean "pull"?'),
@@ -134,7 +137,11 @@ EITHER = "give either pull, such as pull: users, or path"
         ),
         (
             "{contacts: {pull: users}, column: who, hash: md6}",
-            "match.hash: expected one of 'none', 'md5', 'sha1', 'sha256' or 'hmac-sha256'",
+            (
+                "match.hash: expected one of 'none', 'md5', 'sha1', 'sha256' or 'hmac-sha256'"
+                '; found "md6"; '
+                'did you mean "md5"?'
+            ),
         ),
         (
             "{contacts: {pull: users}, column: who, hash: hmac-sha256}",
@@ -150,7 +157,7 @@ EITHER = "give either pull, such as pull: users, or path"
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_line_and_shows_no_value(tmp_path: Path, written: str, said: str) -> None:
+def test_a_mistake_is_told_with_its_line_and_shows_no_secret(tmp_path: Path, written: str, said: str) -> None:
     told = mistakes(tmp_path, f"{GOOD}match: {written}\n")
     assert told == [f"job.yaml:15: {said}"]
     assert "marker" not in "".join(told)

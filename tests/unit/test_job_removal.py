@@ -174,7 +174,7 @@ THERE_ARE = "; there are delete_user, delete_lead, unsubscribe_user"
                 " or let source.key be what one is mapped from"
             ),
         ),
-        (job(USERS, removed="[delete_user]"), "expected text"),
+        (job(USERS, removed="[delete_user]"), "expected text; found a list"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:

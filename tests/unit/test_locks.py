@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pages import README
 
 import bulk
 
@@ -40,7 +41,6 @@ def test_what_is_tested_is_what_the_image_holds() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_the_readme_says_how_a_lock_file_is_written(lock: str) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     written = [line.split() for line in text_of(lock).splitlines() if line.startswith("#    pip-compile")]
-    documented = [line.split() for line in readme.splitlines() if f"--output-file={lock} " in line]
+    documented = [line.split() for line in README.text.splitlines() if f"--output-file={lock} " in line]
     assert [sorted(words[1:]) for words in written] == [sorted(words) for words in documented]

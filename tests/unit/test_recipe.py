@@ -1,27 +1,20 @@
-"""The README's recipe for adding a system gives a system that keeps the contract."""
+"""The recipe of docs/ for adding a system gives a system that keeps the contract."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import test_destination_contract as contract
+from pages import page
 
 from bulk.destinations.operation import Operation
 from bulk.destinations.system import System
 
-README = Path(__file__).parents[2] / "README.md"
-
 
 def recipe() -> System:
-    """Return the system that the README's block defines."""
-    block = re.search(
-        r"```python\n(# bulk/destinations/acme.py\n.*?)```", README.read_text("utf-8"), re.DOTALL
-    )
-    if block is None:
-        raise AssertionError("the README shows no acme.py")
+    """Return the system that the page's block defines."""
+    (text,) = (block.text for block in page("add-a-system").blocks if block.kind == "python")
     module: dict[str, Any] = {"__name__": "acme"}
-    exec(compile(block[1], "acme.py", "exec"), module)
+    exec(compile(text, "acme.py", "exec"), module)
     found: System = module["ACME"]
     return found
 
