@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bulk.listening.committer import Committer, NotWrittenError
 from bulk.listening.webhook import Count, Delivery, Door, Judged, door_at, judge
 
 HEALTH = "/healthz"
+CLOSE_SECONDS = 1.0
+"""How long a connection has to be closed once nothing is under way on it."""
 _WHY = {
     200: "ok",
     400: "The body is no JSON object.",
@@ -69,6 +72,10 @@ class Listener:
         self._wall_clock = wall_clock
         self._bounds = bounds
         self._unexpected = unexpected
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._finishing = False
         self._server = web.Server(
             self._handle,
             request_factory=self._request,
@@ -87,9 +94,14 @@ class Listener:
         return self._server()
 
     async def finish(self, seconds: float) -> None:
-        """Let what is under way finish, for so long; nothing else begins."""
+        """Let what is under way finish, for so long; connections are closed behind it."""
+        self._finishing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        # Only now: it drops what is still to come of a body.
         self._server.pre_shutdown()
-        await self._server.shutdown(seconds)
+        await self._server.shutdown(CLOSE_SECONDS)
 
     def take_counts(self) -> Counter[Count]:
         """Return what was counted since this was last called."""
@@ -110,12 +122,21 @@ class Listener:
         )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._under_way += 1
+        self._idle.clear()
         try:
             status = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - one delivery that is not understood must not stop the others
             self._unexpected(_place(error))
             status = 500
-        return web.Response(status=status, text=f"{_WHY[status]}\n")
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+        response = web.Response(status=status, text=f"{_WHY[status]}\n")
+        if self._finishing:
+            response.force_close()
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> int:
         path = request.rel_url.raw_path
