@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk.errors import HeldError, UsageError
+from bulk.errors import HeldError, StoppedError, UsageError
 from bulk.listening.file import HEADER, SuppressionFile
 from bulk.listening.people import COLUMNS, Unsubscribed
 
@@ -97,7 +97,7 @@ Names = st.lists(st.sampled_from(["ada", "bob", "eve", "joe", "kim"]), max_size=
 def test_kills_and_repeated_deliveries_lose_nobody_and_double_nobody(
     groups: list[tuple[list[str], float | None]],
 ) -> None:
-    """A group is answered, or its writer is killed when a share of it has been written, and it is sent again."""
+    """A group is answered; or its writer is killed when a share of it is written, and it is sent again."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "un.csv"
         file = SuppressionFile(path)
@@ -188,3 +188,37 @@ def test_a_foreign_file_that_was_put_in_its_place_is_left_alone(tmp_path: Path) 
         with pytest.raises(UsageError, match="its first line"):
             file.append([person("ada")])
     assert path.read_text() == f"Email\n{SOMEBODY}\n"
+
+
+def test_who_could_not_be_brought_to_the_disk_is_not_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "un.csv"
+    sync, faults = os.fsync, [OSError(5, "Input/output error")]
+
+    def failing_once(descriptor: int) -> None:
+        if faults:
+            raise faults.pop()
+        sync(descriptor)
+
+    with opened(path) as file:
+        file.append([person("ada")])
+        monkeypatch.setattr(os, "fsync", failing_once)
+        with pytest.raises(OSError, match="Input/output error"):
+            file.append([person("bob")])
+        assert first_cells(path)[1:] == ["ada@example.com"]
+        assert file.append([person("ada"), person("bob")]) == 1
+        assert file.taken_up == 0
+    assert first_cells(path)[1:] == ["ada@example.com", "bob@example.com"]
+
+
+def test_a_disk_that_takes_nothing_back_stops_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with opened(tmp_path / "un.csv") as file:
+        monkeypatch.setattr(os, "fsync", failing)
+        with pytest.raises(StoppedError, match="start again"):
+            file.append([person("ada")])
