@@ -48,7 +48,7 @@ class Bounds:
     body: int = 1_000_000
     body_seconds: float = 10.0
     idle_seconds: float = 15.0
-    connections: int = 512
+    connections: int = 128
 
 
 class Listener:

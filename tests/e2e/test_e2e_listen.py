@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -74,11 +74,13 @@ def recorded(path: Path) -> list[str]:
 
 
 @contextmanager
-def listening(shop: Workshop, *arguments: str, port: int = 0, **environ: str) -> Iterator[int]:
+def listening(
+    shop: Workshop, *arguments: str, port: int = 0, secrets: Mapping[str, str] = SECRETS
+) -> Iterator[int]:
     """Run the command beside the test; yield its port."""
     port = port or free_port()
     command = ("listen", "un.csv", *BOTH, "--port", str(port), *arguments)
-    with shop.running_command(*command, **SECRETS | environ):
+    with shop.running_command(*command, **secrets):
         until(lambda: listens(port), "the listener listens")
         yield port
 
@@ -161,14 +163,13 @@ def test_secrets_come_from_files_too(shop: Workshop) -> None:
         f"{name}_FILE": str(shop.write(name, f"{value}\nan-older-one-of-before\n"))
         for name, value in SECRETS.items()
     }
-    empty = dict.fromkeys(SECRETS, "")
-    with listening(shop, **empty, **files) as port:
+    with listening(shop, secrets=files) as port:
         statuses = [told_at(port, event("ada@example.com")) for event in (customerly_event, customerio_event)]
     assert statuses == [200, 200]
 
 
 def test_without_a_secret_anybody_is_let_in_where_that_is_wanted(shop: Workshop) -> None:
-    with listening(shop, "--unsigned", **dict.fromkeys(SECRETS, "")) as port:
+    with listening(shop, "--unsigned", secrets={}) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("POST", "/customerly", orjson.dumps(customerly_event("ada@example.com")))
         assert connection.getresponse().status == 200
