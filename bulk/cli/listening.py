@@ -21,11 +21,11 @@ from bulk.cli.loop import runner, signals
 from bulk.errors import UsageError
 from bulk.job.environment import variable
 from bulk.job.units import parse_duration
-from bulk.listening.customerio import CUSTOMERIO
-from bulk.listening.customerly import CUSTOMERLY
 from bulk.listening.file import SuppressionFile
 from bulk.listening.serve import Address, Listening, serve
-from bulk.listening.webhook import Count, Door, Proof, Vendor
+from bulk.webhooks.customerio import CUSTOMERIO
+from bulk.webhooks.customerly import CUSTOMERLY
+from bulk.webhooks.judging import Count, Door, Proof, Vendor
 
 _VENDORS: Mapping[str, tuple[Vendor, str]] = {
     CUSTOMERLY.name: (CUSTOMERLY, "CUSTOMERLY_WEBHOOK_SECRET"),

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bulk.listening.people import Unsubscribed
-from bulk.listening.webhook import Count
+from bulk.webhooks.judging import Count
+from bulk.webhooks.people import Unsubscribed
 
 Append = Callable[[list[Unsubscribed]], Awaitable[int]]
 """Carries out ``SuppressionFile.append`` where it holds nobody up."""

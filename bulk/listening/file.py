@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bulk.errors import HeldError, StoppedError, UsageError
-from bulk.listening.people import COLUMNS, Unsubscribed, key_of
+from bulk.webhooks.people import COLUMNS, Unsubscribed, key_of
 
 HEADER = ",".join(COLUMNS).encode()
 _MARK = "\ufeff".encode()
@@ -20,7 +20,7 @@ class SuppressionFile:
     """A file that is held by this process, and the keys of everybody in it, in memory.
 
     Attributes:
-        repaired: How often a last line that was cut short has been taken off.
+        repaired: How often a last line without an end has been taken off, or completed.
         taken_up: How often it was read anew, because somebody else had changed or replaced it.
     """
 

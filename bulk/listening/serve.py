@@ -11,7 +11,7 @@ from bulk.errors import UsageError
 from bulk.listening.committer import Committer
 from bulk.listening.file import SuppressionFile
 from bulk.listening.server import Bounds, Listener
-from bulk.listening.webhook import Count, Door
+from bulk.webhooks.judging import Count, Door
 
 BACKLOG = 128
 

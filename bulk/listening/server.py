@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bulk.listening.committer import Committer, NotWrittenError
-from bulk.listening.webhook import Count, Delivery, Door, Judged, door_at, judge
+from bulk.webhooks.judging import Count, Delivery, Door, Judged, door_at, judge
 
 HEALTH = "/healthz"
 CLOSE_SECONDS = 1.0

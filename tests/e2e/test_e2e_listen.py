@@ -113,13 +113,13 @@ def heard(
 
 def test_kills_at_any_moment_lose_nobody_and_double_nobody(shop: Workshop) -> None:
     port, chance = free_port(), random.Random(7)
-    people = [f"person{number}@example.com" for number in range(120)]
+    people = [f"person{number}@example.com" for number in range(80)]
     events = [customerly_event(email) for email in people] + [customerio_event(email) for email in people]
     chance.shuffle(events)
     sent, pause = threading.Event(), threading.Event()
 
     def killed_again_and_again() -> None:
-        for _ in range(6):
+        for _ in range(4):
             with listening(shop, port=port):
                 pause.wait(chance.uniform(0.0, 0.03))
         with listening(shop, port=port):

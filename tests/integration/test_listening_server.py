@@ -12,12 +12,12 @@ from pathlib import Path
 import orjson
 from webhooks import CUSTOMERIO, CUSTOMERLY, KEY, SECRET, customerly_event, delivery, emails
 
-from bulk.listening.customerio import CUSTOMERIO as VIA_CUSTOMERIO
-from bulk.listening.customerly import CUSTOMERLY as VIA_CUSTOMERLY
 from bulk.listening.file import SuppressionFile
 from bulk.listening.serve import Address, Listening, serve
 from bulk.listening.server import Bounds
-from bulk.listening.webhook import Count, Door, Proof
+from bulk.webhooks.customerio import CUSTOMERIO as VIA_CUSTOMERIO
+from bulk.webhooks.customerly import CUSTOMERLY as VIA_CUSTOMERLY
+from bulk.webhooks.judging import Count, Door, Proof
 
 DOORS = {
     "customerly": Door(VIA_CUSTOMERLY, Proof((SECRET,), 0)),

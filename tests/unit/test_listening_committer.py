@@ -7,8 +7,8 @@ import pytest
 
 from bulk.errors import StoppedError
 from bulk.listening.committer import Committer, NotWrittenError
-from bulk.listening.people import Unsubscribed
-from bulk.listening.webhook import Count
+from bulk.webhooks.judging import Count
+from bulk.webhooks.people import Unsubscribed
 
 
 def person(number: int) -> Unsubscribed:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bulk.errors import HeldError, StoppedError, UsageError
 from bulk.listening.file import HEADER, SuppressionFile
-from bulk.listening.people import COLUMNS, Unsubscribed
+from bulk.webhooks.people import COLUMNS, Unsubscribed
 
 SOMEBODY = "somebody@example.com"
 

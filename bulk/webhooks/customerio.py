@@ -10,9 +10,9 @@ import hmac
 import re
 from typing import Any
 
-from bulk.listening.people import Unsubscribed
-from bulk.listening.reading import event_id, inside, moment, named, text
-from bulk.listening.webhook import Count, Delivery, Proof, Told, Vendor
+from bulk.webhooks.judging import Count, Delivery, Proof, Told, Vendor
+from bulk.webhooks.people import Unsubscribed
+from bulk.webhooks.reading import event_id, inside, moment, named, text
 
 NAME = "customerio"
 SIGNATURE, TIMESTAMP = "X-CIO-Signature", "X-CIO-Timestamp"

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bulk.listening.people import Unsubscribed
+from bulk.webhooks.people import Unsubscribed
 
 
 class Count(StrEnum):

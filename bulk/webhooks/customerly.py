@@ -7,9 +7,9 @@ signature, no event id, and no rule for repeating deliveries could be found.
 import hmac
 from typing import Any
 
-from bulk.listening.people import Unsubscribed
-from bulk.listening.reading import inside, moment, named
-from bulk.listening.webhook import Count, Delivery, Proof, Told, Vendor
+from bulk.webhooks.judging import Count, Delivery, Proof, Told, Vendor
+from bulk.webhooks.people import Unsubscribed
+from bulk.webhooks.reading import inside, moment, named
 
 NAME = "customerly"
 UNSUBSCRIBE = "unsubscribe"

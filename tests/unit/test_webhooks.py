@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webhooks import KEY, SECRET, customerio_event, customerly_event, signed
 
-from bulk.listening import customerio, customerly
-from bulk.listening.people import Unsubscribed
-from bulk.listening.reading import address
-from bulk.listening.webhook import Count, Delivery, Door, Judged, Proof, Vendor, door_at, judge
 from bulk.mapping import values
+from bulk.webhooks import customerio, customerly
+from bulk.webhooks.judging import Count, Delivery, Door, Judged, Proof, Vendor, door_at, judge
+from bulk.webhooks.people import Unsubscribed
+from bulk.webhooks.reading import address
 
 NOW = 1764280000.0
 DAY = 86400.0
