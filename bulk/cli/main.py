@@ -17,6 +17,7 @@ from bulk.cli.check import check
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.init import init
+from bulk.cli.listen import listen
 from bulk.cli.preview import preview
 from bulk.cli.pull import pull
 from bulk.cli.purge import purge
@@ -43,6 +44,7 @@ _COMMANDS = (
     report,
     audit,
     purge,
+    listen,
     sandbox,
     destinations,
     schema,
