@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulk.api.progress import LOOK_BACK, Speed
+from bulk.api.measuring import LOOK_BACK, Speed
 
 
 def test_one_look_tells_no_speed() -> None:
