@@ -10,40 +10,48 @@ from bulk.runner.setup import StepSetup, WaySetup
 from bulk.runner.way import Way
 
 LOOK_BACK = 10.0
-"""Seconds over which a rate is measured, if looks are not farther apart."""
+"""Seconds over which a rate is measured that is shown."""
+LOOK_FAR_BACK = 60.0
+"""Seconds over which a rate is measured from which the time left is told: many records settle in lumps."""
 _AS_DECLARED = 0.96
 """A rate that is lower by no more than this is the declared one: the rest is kept as an allowance."""
 
 
 class Speed:
-    """Tells from a count that is looked at now and then how much it grows a second."""
+    """Tells from a count that is looked at now and then how much it grows a second.
 
-    def __init__(self) -> None:
+    Args:
+        look_back: Seconds over which it is measured, if looks are not farther apart.
+    """
+
+    def __init__(self, look_back: float = LOOK_BACK) -> None:
+        self._look_back = look_back
         self._seen: deque[tuple[float, int]] = deque()
 
     def of_late(self, now: float, count: int) -> float:
-        """Return by how much it grew a second over the last ``LOOK_BACK`` seconds, or since the last look."""
+        """Return by how much it grew a second over the last seconds, or since the last look."""
         self._seen.append((now, count))
-        while len(self._seen) > 2 and now - self._seen[1][0] >= LOOK_BACK:  # noqa: PLR2004 - two make a rate
+        while len(self._seen) > 2 and now - self._seen[1][0] >= self._look_back:  # noqa: PLR2004 - two make a rate
             self._seen.popleft()
         start, before = self._seen[0]
         return (count - before) / (now - start) if now > start else 0.0
 
 
-def time_left(remaining: int, rate: float, fewest_requests: float, limit: float | None) -> float | None:
-    """Return how many seconds a step will take at least; None if that is not known, or nothing is left.
+def time_left(remaining: int, rate: float, requests: float = 0.0, limit: float | None = None) -> float | None:
+    """Return how many seconds a step will take; None if that is not known, or nothing is left.
+
+    It goes on as of late, unless that took more requests a second than are allowed now: then the limit says
+    how long the requests of the rest will take.
 
     Args:
         remaining: Records that are not settled.
-        rate: Records per second of late; 0 if it is not known.
-        fewest_requests: How many requests they will take, as far as one can tell.
-        limit: How many requests a second are allowed; None if nothing holds them back.
+        rate: Records per second; 0 if it is not known.
+        requests: Requests per second that this took.
+        limit: How many are allowed now; None if nothing holds them back.
     """
-    if not remaining:
+    if not remaining or rate <= 0:
         return None
-    by_rate = [remaining / rate] if rate > 0 else []
-    by_limit = [fewest_requests / limit] if limit else []
-    return max([*by_rate, *by_limit], default=None)
+    return remaining / rate * max(1.0, requests / limit if limit else 0.0)
 
 
 @dataclass(slots=True)
@@ -53,11 +61,14 @@ class Surface:
     way: Way
     declared: float | None
     speed: Speed = field(default_factory=Speed)
+    long_speed: Speed = field(default_factory=lambda: Speed(LOOK_FAR_BACK))
     per_second: float = 0.0
+    active_per_second: float = 0.0
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, active: float) -> None:
         """Take note of what was sent."""
         self.per_second = self.speed.of_late(now, self.way.requests)
+        self.active_per_second = self.long_speed.of_late(active, self.way.requests)
 
     @property
     def learned(self) -> bool:
@@ -88,10 +99,10 @@ class Place:
 
     def look(self, now: float) -> None:
         """Take note of what was sent, and of whether anything may be."""
-        for surface in self.surfaces:
-            surface.look(now)
         if not self.lane.paused_for:
             self.active += now - self._seen  # time in which nothing may be sent tells nothing of the rest
+        for surface in self.surfaces:
+            surface.look(now, self.active)
         if self.lane.traffic.requests != self._requests:
             self._busy, self._requests = now, self.lane.traffic.requests
         self._seen = now
@@ -112,19 +123,20 @@ class StepPace:
 
     def __init__(self, setup: StepSetup) -> None:
         self.setup = setup
-        self.speed, self.active_speed = Speed(), Speed()
-        self._requests: list[int] | None = None
+        self.speed, self._long_speed = Speed(), Speed(LOOK_FAR_BACK)
+        self._began: float | None = None
 
     def left(self, place: Place, remaining: int, outcomes: int) -> float | None:
-        """Return how long a step that is under way will take at least, and take note of where it began."""
-        rate = self.active_speed.of_late(place.active, outcomes)
-        counts = [surface.way.requests for surface in place.surfaces]
-        self._requests = self._requests or counts
-        times = []
-        for surface, count, before in zip(place.surfaces, counts, self._requests, strict=True):
-            fewest = remaining / self.setup.batch_size if surface is place.surfaces[0] else 0.0
-            sent = remaining * (count - before) / outcomes if outcomes else 0.0
-            times.append(time_left(remaining, rate, max(fewest, sent), surface.limit))
+        """Return how long a step that is under way will take, and take note of where it began."""
+        if self._began is None:
+            self._began = place.active
+        took = place.active - self._began
+        rate = self._long_speed.of_late(place.active, outcomes)
+        if rate:
+            all_surfaces = ((surface.active_per_second, surface.limit) for surface in place.surfaces)
+            times = [time_left(remaining, rate, *one) for one in all_surfaces]
+        else:
+            times = [time_left(remaining, outcomes / took if took else 0.0)]
         known = [seconds for seconds in times if seconds is not None]
         return max(known) + place.lane.paused_for if known else None
 

@@ -23,8 +23,8 @@ class StepProgress:
         sendable: How many records it sends in all.
         counts: Rows by status; every status is there.
         per_second: Records settled per second of late.
-        seconds_left: How long it will take at least, at this rate and at the limit in force; None if that
-            is not known, or nothing is left.
+        seconds_left: How long it will take at the rate of late, or longer where the limit in force says so;
+            None if that is not known, or nothing is left.
         waiting: What its destination is waiting for; mostly empty.
         state: ``before``: steps before it at its destination are not over; ``sending``; ``over``.
         remaining: How many records this run is still to settle; with ``limit`` or ``retry`` that is another

@@ -1,7 +1,6 @@
 """Carries out ``bulk run``: let the run go, watch, sum up."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
 from bulk.cli.metrics import Metrics, measured
-from bulk.cli.progress import Watcher
+from bulk.cli.progress import Watcher, display
 from bulk.cli.summary import print_summary
 from bulk.job import load_job
 
@@ -78,8 +77,8 @@ async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | Non
         aside=lambda: watcher.aside(),  # noqa: PLW0108 - the watcher of the run that is not made yet
     )
     with assembly.run(asker, log.info) as run:
-        bars = not asked.json_log and sys.stderr.isatty()
-        watcher = Watcher(run, log, bars=bars, also=metrics.tell if metrics else None)
+        shown = None if asked.json_log else display()
+        watcher = Watcher(run, log, display=shown, also=metrics.tell if metrics else None)
         with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()
