@@ -1,6 +1,7 @@
 """Carries out ``bulk run``: let the run go, watch, sum up."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,17 @@ def execute(asked: Asked) -> int:
         code: int = runner()(_go(assembly, asked, log, metrics))
         if metrics:
             metrics.code = code
-    print_summary(order.ledger_path, code, as_json=asked.json_log)
+    print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
     return code
+
+
+def _command(asked: Asked) -> str:
+    """Return the command line that goes on with a run; of settings only which: values may be secrets."""
+    said = ["bulk run", shlex.quote(str(asked.job))]
+    said += [f"--ledger {shlex.quote(str(asked.ledger))}"] if asked.ledger else []
+    said += [f"--set {one.partition('=')[0]}=..." for one in asked.settings]
+    said += ["--sandbox"] if asked.sandbox else []
+    return " ".join(said)
 
 
 async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:

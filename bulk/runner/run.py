@@ -300,10 +300,12 @@ class Run:
             task.cancel()
 
     def _learned(self) -> dict[str, dict[str, Any]]:
-        """Return what rates the destinations were found to allow, and when they wanted no requests."""
+        """Return what rates the destinations were found to allow, when they wanted none, why they stopped."""
         rates = {name: lane.found_rate for name, lane in self.lanes.items()}
         pauses = {name: lane.pauses for name, lane in self.lanes.items()}
+        stops = {name: str(lane.stop.reason) for name, lane in self.lanes.items() if lane.stop.reason}
         return {
+            **({"stopped": stops} if stops else {}),
             "rates": {name: rate for name, rate in rates.items() if rate is not None},
             "pauses": {name: told for name, told in pauses.items() if told},
         }
