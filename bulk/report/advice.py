@@ -19,7 +19,7 @@ _WHY = {
     (
         Status.REJECTED,
         "malformed_row",
-    ): "They have no columns to export: mend those lines in the source itself.",
+    ): "They cannot be taken apart: an export tells which lines of the source to mend.",
     (Status.FAILED, NOT_CONFIGURED): "Set the credential that is missing, then send them again.",
     (Status.FAILED, "read_refused"): "Let the credential read what it writes, then send them again.",
     (

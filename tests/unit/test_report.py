@@ -183,7 +183,7 @@ def test_rows_that_cannot_be_exported_are_mended_in_the_source(path: Path) -> No
 
     with View(path) as view:
         assert [remedy["why"] for _, remedy in remedies(view)] == [
-            "They have no columns to export: mend those lines in the source itself."
+            "They cannot be taken apart: an export tells which lines of the source to mend."
         ]
 
 
