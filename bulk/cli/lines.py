@@ -72,8 +72,9 @@ def lines_of(progress: Progress, width: int, height: int, signs: Signs = SIGNS) 
     if sum(map(len, blocks)) > height:
         blocks = [block[:1] for block in blocks]
     if len(blocks) > height:
-        blocks = sorted(blocks, key=lambda block: not rows[blocks.index(block)].busy)
-        blocks = [*blocks[: height - 1], flowed([Text(f"{len(blocks) - height + 1} more steps")], width)[:1]]
+        busy_first = sorted(zip(rows, blocks, strict=True), key=lambda one: not one[0].busy)
+        more = flowed([Text(f"{len(blocks) - height + 1} more steps")], width)[:1]
+        blocks = [*(block for _, block in busy_first[: height - 1]), more]
     return [line for block in blocks for line in block]
 
 
