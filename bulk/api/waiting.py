@@ -31,7 +31,7 @@ def waits(lane: Lane, *, idle: bool) -> Iterator[str]:
         yield f"next window in {lasting(full)}"
     yield from _illness(lane)
     if lane.stop.requested:
-        yield f"stopping, {lane.in_flight:,} requests in flight" if lane.in_flight else "stopping"
+        yield f"stopping, waits for {_answers(lane.in_flight)}" if lane.in_flight else "stopping"
     elif idle and lane.stage:
         yield lane.stage
     if idle and not paused and not lane.illness:
@@ -53,4 +53,8 @@ def _patience(lane: Lane) -> Iterator[str]:
     if seconds is not None and seconds >= NOTABLE:
         yield f"next request in {lasting(seconds)}"
     elif seconds is None and lane.in_flight:
-        yield f"{lane.in_flight:,} requests without an answer yet"
+        yield f"waits for {_answers(lane.in_flight)}"
+
+
+def _answers(count: int) -> str:
+    return f"{count:,} answer{'' if count == 1 else 's'}"
