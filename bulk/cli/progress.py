@@ -62,6 +62,24 @@ class Display:
             self._live = None
 
 
+class Teller:
+    """Writes lines, for logs of a container or a file."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._told: dict[str, StepProgress] = {}
+
+    def say(self, progress: Progress) -> None:
+        """Write a line about every step that is under way, or that is not what it was."""
+        if progress.phase == READING:
+            self._log.info(READING, rows=progress.rows_read, per_second=round(progress.rows_per_second, 1))
+        for step in progress.steps:
+            before = self._told.get(step.name)
+            if step.state == SENDING or before is None or before.counts != step.counts:
+                self._log.info("progress", **facts_of(step))
+            self._told[step.name] = step
+
+
 class Watcher:
     """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
@@ -70,9 +88,8 @@ class Watcher:
     ) -> None:
         self._also = also
         self._meter = Meter(run)
-        self._log = log
         self._display = display
-        self._told: dict[str, StepProgress] = {}
+        self._teller = Teller(log)
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -112,23 +129,13 @@ class Watcher:
             if self._display:
                 self._display.show(progress)
             elif looks % int(EVERY_LINE / EVERY) == 0:
-                self._say(progress)
+                self._teller.say(progress)
 
     def _look(self) -> Progress:
         progress = self._meter.look(asyncio.get_running_loop().time())
         if self._also:
             self._also(progress)
         return progress
-
-    def _say(self, progress: Progress) -> None:
-        """Write a line about every step that is under way, or that is not what it was."""
-        if progress.phase == READING:
-            self._log.info(READING, rows=progress.rows_read, per_second=round(progress.rows_per_second, 1))
-        for step in progress.steps:
-            before = self._told.get(step.name)
-            if step.state == SENDING or before is None or before.counts != step.counts:
-                self._log.info("progress", **facts_of(step))
-            self._told[step.name] = step
 
 
 def facts_of(step: StepProgress) -> dict[str, Any]:
