@@ -1,5 +1,6 @@
 """What a destination is waiting for, in words; every one of them is something the runner knows."""
 
+import math
 from collections.abc import Iterator
 
 from bulk.runner.lane import Lane
@@ -14,7 +15,7 @@ def lasting(seconds: float) -> str:
     for least, size, unit in _UNITS:
         if seconds >= least:
             return f"{seconds / size:,.{0 if unit == 'min' else 1}f} {unit}"
-    return f"{seconds:,.0f} s"
+    return f"{math.ceil(seconds):,} s"
 
 
 def waits(lane: Lane, *, idle: bool) -> Iterator[str]:
@@ -29,7 +30,7 @@ def waits(lane: Lane, *, idle: bool) -> Iterator[str]:
         yield f"paused by server {lasting(paused)}"
     elif full >= NOTABLE:
         yield f"next window in {lasting(full)}"
-    yield from _illness(lane)
+    yield from _illness(lane, idle=idle)
     if lane.stop.requested:
         yield f"stopping, waits for {_answers(lane.in_flight)}" if lane.in_flight else "stopping"
     elif idle and lane.stage:
@@ -38,13 +39,13 @@ def waits(lane: Lane, *, idle: bool) -> Iterator[str]:
         yield from _patience(lane)
 
 
-def _illness(lane: Lane) -> Iterator[str]:
-    """Say why no answer is usable, and when the destination is asked whether it is well again."""
+def _illness(lane: Lane, *, idle: bool) -> Iterator[str]:
+    """Say why no answer is usable, and when the next request shows whether that has changed."""
     way = next((way for way in lane.ways.values() if way.illness), None)
     if way is not None:
-        left_alone = way.left_alone_for
-        probe = "" if left_alone is None else f", next try in {lasting(left_alone)}"
-        yield f"no usable answer: {way.illness}{probe}"
+        alone = way.left_alone_for
+        next_try = lane.goes_on_in if alone is None and idle else alone
+        yield f"no usable answer: {way.illness}{f', next try in {lasting(next_try)}' if next_try else ''}"
 
 
 def _patience(lane: Lane) -> Iterator[str]:

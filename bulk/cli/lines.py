@@ -12,8 +12,10 @@ from bulk.api.waiting import lasting
 GAP = "  "
 BARS = (30, 20, 10)
 """Cells that a bar may take; the widest one that leaves room for what is beside it is drawn."""
-WIDE, ROOM = 110, 40
-"""From this width on so many cells at most are kept for what is noted beside the figures."""
+WIDE, ROOM = 120, 38
+"""From this width on so many cells are kept for what is noted beside the figures."""
+SPELLED = 140
+"""From this width on units are spelled out."""
 MOST_REASONS = 3
 INDENT, NARROWEST = "    ", 20
 """What begins a line that goes on with a step, where a terminal is not narrower than this."""
@@ -67,7 +69,7 @@ def lines_of(progress: Progress, width: int, height: int, signs: Signs = SIGNS) 
     if progress.phase == "reading":
         speed = f"{number(progress.rows_per_second)} rows/s"
         return flowed([Text("reading"), Text(f"{progress.rows_read:,} rows"), Text(speed)], width)[:height]
-    rows = [*rows_of(progress, LONG if width >= WIDE else SHORT)]
+    rows = [*rows_of(progress, LONG if width >= SPELLED else SHORT)]
     blocks = _in_columns(rows, width, signs) or [_in_turn(row, width) for row in rows]
     if sum(map(len, blocks)) > height:
         blocks = [block[:1] for block in blocks]
@@ -148,7 +150,7 @@ def _in_columns(rows: Sequence[Row], width: int, signs: Signs) -> list[list[Text
     needed = name + sum(len(GAP) + column for column in columns if column)
     if needed > width:
         return []
-    room = width - min(ROOM, max(0, width - WIDE))
+    room = width - ROOM if width >= WIDE else width
     bar = next((size for size in BARS if needed + len(GAP) + size <= room), 0)
     blocks = []
     for row in rows:

@@ -46,12 +46,12 @@ def step(
     )
 
 
-def shown(*steps: StepProgress, width: int = 120, height: int = 24) -> list[str]:
+def shown(*steps: StepProgress, width: int = 140, height: int = 24) -> list[str]:
     return [line.plain.rstrip() for line in lines_of(Progress("sending", 3000, steps), width, height, ASCII)]
 
 
 def test_a_step_takes_one_line_with_rates_the_limit_and_the_time_left() -> None:
-    assert shown(step(), width=110) == [
+    assert shown(step(), width=140) == [
         "users  ============------------------  1,250/3,000  488 records/s  9.8 of 10 requests/s  3 min left"
     ]
 

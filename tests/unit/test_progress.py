@@ -69,9 +69,9 @@ def test_the_time_left_is_never_told_too_short(
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0.2, "0 s"),
-        (38.4, "38 s"),
-        (119.4, "119 s"),
+        (0.2, "1 s"),
+        (38.4, "39 s"),
+        (119.4, "120 s"),
         (720, "12 min"),
         (18_720, "5.2 h"),
         (267_840, "3.1 days"),
