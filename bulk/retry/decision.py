@@ -119,7 +119,7 @@ def decide(
             destination and leaves the rows pending; so they do not use up the request's own tries.
     """
     if isinstance(reply, Response) and meaning is Meaning.STOP:
-        return StopDestination(f"the server refused the credentials ({reply.status}); mend them")
+        return StopDestination(f"the server refused the credentials ({reply.status})")
     if meaning is Meaning.THROTTLED and isinstance(reply, Response):
         return _after_refusal(policy, tries, reply, moment)
     if _maybe_processed(reply):

@@ -134,7 +134,7 @@ class Lane:
                 return decision.lost
             if not isinstance(decision, Again):
                 why = self._why(reply) or decision.why
-                raise self._stopped(why, decision.seconds)
+                raise self._stopped(f"{why}; mend that" if meaning is Meaning.STOP else why, decision.seconds)
             so_far = decision.tries
             self.traffic.retries += 1
             await self.wait(decision.seconds)

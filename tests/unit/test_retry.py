@@ -247,7 +247,7 @@ def test_being_sent_away_for_longer_than_there_is_time_stops_the_destination(
 
 def test_refused_credentials_stop_the_destination() -> None:
     decision = decide(POLICY, Tries(0.0), Response(401), Meaning.STOP, moment())
-    assert decision == StopDestination("the server refused the credentials (401); mend them")
+    assert decision == StopDestination("the server refused the credentials (401)")
 
 
 @pytest.mark.parametrize(
