@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk.conversation import Status, Verification
-from bulk.ledger.reasons import Reasons
+from bulk.ledger.reasons import BAD, Reasons
 
 CODES: tuple[Status, ...] = (
     Status.PENDING,
@@ -20,6 +20,7 @@ EARLIER_STEP = len(CODES)
 AWAITING = len(CODES) + 1
 """Code of rows that are pending, but sent and accepted: they are to be read back, not to be sent again."""
 _CODES = len(CODES) + 2
+_BAD = frozenset(CODE[status] for status in BAD)
 Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 
@@ -82,7 +83,8 @@ class Board:
         """Note what became of the rows in a range that were to be sent."""
         code = EARLIER_STEP if reason == "earlier_step" else CODE[status]
         code = AWAITING if verification == Verification.PENDING else code
-        self.reasons.settle(first_row, last_row, self.told, status, reason)
+        if self.reasons.any or code in _BAD:
+            self.reasons.settle(first_row, last_row, self.told, status, reason)
         segment = self.codes[first_row - 1 : last_row]
         final = code != AWAITING
         if first_row == last_row and not self.told[first_row - 1]:

@@ -17,12 +17,16 @@ class Reasons:
 
     A byte a row keeps which reason holds, so that a row counts once however often it settles. Nothing of
     that memory is used before a row goes bad.
+
+    Attributes:
+        any: Whether any row ever settled badly; until one does, what settles well need not be noted.
     """
 
     def __init__(self, rows: int) -> None:
         self._kinds: npt.NDArray[np.uint8] = np.zeros(rows, dtype=np.uint8)
         self._rows = np.zeros(_KINDS, dtype=np.int64)
         self._known: dict[tuple[Status, str], int] = {}
+        self.any = False
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -43,11 +47,10 @@ class Reasons:
     ) -> None:
         """Note how the rows in a range settled, but for those that were told."""
         kind = self._kind(status, reason) if status in BAD else 0
-        if not (kind or self._known):
-            return
         segment = self._kinds[first_row - 1 : last_row]
         if not (kind or segment.any()):
             return
+        self.any = True
         sent = ~told[first_row - 1 : last_row]
         before = segment[sent]
         self._rows -= np.bincount(before, minlength=_KINDS)
