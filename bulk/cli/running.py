@@ -1,7 +1,7 @@
 """Carries out ``bulk run``: let the run go, watch, sum up."""
 
 import os
-import sys
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
 from bulk.cli.metrics import Metrics, measured
-from bulk.cli.progress import Watcher
+from bulk.cli.progress import Watcher, display
 from bulk.cli.summary import print_summary
 from bulk.job import load_job
 
@@ -65,8 +65,17 @@ def execute(asked: Asked) -> int:
         code: int = runner()(_go(assembly, asked, log, metrics))
         if metrics:
             metrics.code = code
-    print_summary(order.ledger_path, code, as_json=asked.json_log)
+    print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
     return code
+
+
+def _command(asked: Asked) -> str:
+    """Return the command line that goes on with a run; of settings only which: values may be secrets."""
+    said = ["bulk run", shlex.quote(str(asked.job))]
+    said += [f"--ledger {shlex.quote(str(asked.ledger))}"] if asked.ledger else []
+    said += [f"--set {one.partition('=')[0]}=..." for one in asked.settings]
+    said += ["--sandbox"] if asked.sandbox else []
+    return " ".join(said)
 
 
 async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:
@@ -78,8 +87,8 @@ async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | Non
         aside=lambda: watcher.aside(),  # noqa: PLW0108 - the watcher of the run that is not made yet
     )
     with assembly.run(asker, log.info) as run:
-        bars = not asked.json_log and sys.stderr.isatty()
-        watcher = Watcher(run, log, bars=bars, also=metrics.tell if metrics else None)
+        shown = None if asked.json_log else display()
+        watcher = Watcher(run, log, display=shown, also=metrics.tell if metrics else None)
         with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()

@@ -271,7 +271,7 @@ class Ledger:
             self.run = int(cursor.lastrowid or 0)
 
     def end_run(self, now: float, exit_code: int, learned: Mapping[str, Any]) -> None:
-        """Note how the run ended, and what it learned: ``rates`` that were found, ``pauses`` asked for."""
+        """Note how the run ended, and what it learned: ``rates`` found, ``pauses``, why it ``stopped``."""
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, facts = json_patch(facts, ?) WHERE run = ?",

@@ -135,6 +135,13 @@ class Pacer:
         """Seconds until something may be sent again; 0 if no pause is in force."""
         return max(0.0, self.paused_until - self._loop.time())
 
+    @property
+    def full_for(self) -> float:
+        """Seconds until every period that is counted has room for one more; 0 if they have."""
+        now = self._loop.time()
+        rooms = (window.next_room(now) for window in self._windows)
+        return max((room - now for room in rooms if room is not None), default=0.0)
+
     def slot(self) -> Slot:
         """Return a context to send exactly one request in; entering it waits for its turn."""
         return Slot(self)
