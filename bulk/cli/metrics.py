@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
 from bulk.api.assembly import Order
 from bulk.api.progress import Progress
+from bulk.cli.codes import code_of
 from bulk.errors import BulkError, UsageError
 from bulk.ledger.file import last_success
 
@@ -21,7 +20,6 @@ EVERY = 5.0
 """Seconds between two writings during a run."""
 MODE = 0o644
 """Whoever collects metrics is another user, and they hold numbers and the job's own names, never people."""
-UNEXPECTED, INTERRUPTED = 1, 130
 TRAFFIC = (
     ("requests", "Requests that the run has sent, those sent again included."),
     ("retries", "Requests that the run has sent again."),
@@ -169,7 +167,7 @@ def measured(order: Order, path: Path | None, port: int | None) -> Iterator[Metr
         try:
             yield metrics
         except BaseException as error:
-            metrics.code = _code(error)
+            metrics.code = code_of(error)
             raise
         finally:
             with suppress(OSError):
@@ -189,12 +187,3 @@ def _begin(metrics: Metrics, path: Path | None, port: int | None, stack: ExitSta
         ) from None
     except OSError as error:
         raise UsageError(f"{option} ({error.strerror})") from None
-
-
-def _code(error: BaseException) -> int:
-    """Return the exit code that an error ends the command with."""
-    if isinstance(error, BulkError | typer.Exit):
-        return error.exit_code
-    if isinstance(error, SystemExit) and isinstance(error.code, int):
-        return error.code
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNEXPECTED

@@ -1,13 +1,17 @@
 """Carries out ``bulk run``: let the run go, watch, sum up."""
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bulk.api.assembly import Assembly, Order, assembled
+from bulk.api.notifying import Notifier
 from bulk.cli.asking import Asker
+from bulk.cli.codes import code_of
 from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
@@ -58,15 +62,34 @@ def execute(asked: Asked) -> int:
     )
     log = logger(json=asked.json_log, job=order.job.name)
     warn_of_network(log, order.ledger_path)
-    with (
-        measured(order, asked.metrics, asked.metrics_port) as metrics,
-        assembled(order, log.info, listing(log.info)) as assembly,
-    ):
-        code: int = runner()(_go(assembly, asked, log, metrics))
-        if metrics:
-            metrics.code = code
-    print_summary(order.ledger_path, code, as_json=asked.json_log)
+    notifier = Notifier(order, log.info, log.warning)
+    with measured(order, asked.metrics, asked.metrics_port) as metrics:
+        try:
+            with assembled(order, log.info, listing(log.info)) as assembly:
+                code: int = runner()(_go(assembly, asked, log, metrics))
+                if metrics:
+                    metrics.code = code
+                print_summary(order.ledger_path, code, as_json=asked.json_log)
+                if order.job.notify:
+                    _tell(notifier.finished, log, code, assembly.ledger)
+        except Exception as error:
+            if order.job.notify:
+                _tell(notifier.failed, log, code_of(error), error)
+            raise
     return code
+
+
+def _tell(told: Callable[..., Coroutine[Any, Any, None]], log: Any, *facts: Any) -> None:
+    """Have a webhook told; a signal ends that at once, and the run ends as it would have ended."""
+
+    async def unless_stopped() -> None:
+        task = asyncio.create_task(told(*facts), name="notify")
+        with signals(task.cancel):
+            await asyncio.wait([task])
+        if task.cancelled():
+            log.warning("webhook_not_told", why="interrupted")
+
+    runner()(unless_stopped())
 
 
 async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:

@@ -9,15 +9,14 @@ from rich.table import Table
 from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger.view import View
-from bulk.report.summary import status_facts, top_reasons
+from bulk.report.summary import finished_facts, top_reasons
 
 
 def print_summary(path: Path, code: int, *, as_json: bool) -> None:
     """Tell on stderr how every step stands, the commonest reasons, and where the ledger is."""
     with View(path) as view:
         if as_json:
-            line = {"event": "finished", "exit_code": code, "ledger": str(path), **status_facts(view)}
-            sys.stderr.write(orjson.dumps(line).decode() + "\n")
+            sys.stderr.write(orjson.dumps(finished_facts(view, code)).decode() + "\n")
             return
         screen = console(sys.stderr)
         screen.print(counts_table(view))

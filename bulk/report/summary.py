@@ -37,6 +37,13 @@ def status_facts(view: View) -> dict[str, Any]:
     }
 
 
+def finished_facts(view: View, code: int) -> dict[str, Any]:
+    """Return what is told to scripts when a run ends: its number, exit code, and how the ledger stands."""
+    run = view.runs[-1]["run"] if view.runs else None
+    ended = {"event": "finished", "exit_code": code, "ledger": str(view.path), "run": run}
+    return ended | status_facts(view)
+
+
 def reasons(step: StepView) -> dict[str, dict[str, int]]:
     """Count a step's rows by status and reason, where there is one."""
     found = step.tally.filter(pl.col("reason") != "").group_by("status", "reason").agg(pl.col("rows").sum())
