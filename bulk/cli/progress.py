@@ -31,9 +31,7 @@ class _Facts(ProgressColumn):
 class Watcher:
     """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
-    def __init__(
-        self, run: Run, log: Any, *, bars: bool, also: Callable[[Progress], None] | None = None
-    ) -> None:
+    def __init__(self, run: Run, log: Any, *, bars: bool, also: Callable[[Progress], None]) -> None:
         self._also = also
         self._meter = Meter(run)
         self._log = log
@@ -79,8 +77,7 @@ class Watcher:
 
     def _look(self) -> Progress:
         progress = self._meter.look(asyncio.get_running_loop().time())
-        if self._also:
-            self._also(progress)
+        self._also(progress)
         return progress
 
     def _show(self, progress: Progress) -> None:

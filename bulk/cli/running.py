@@ -15,7 +15,8 @@ from bulk.cli.codes import code_of
 from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
-from bulk.cli.metrics import Metrics, measured
+from bulk.cli.metrics import measured
+from bulk.cli.observed import Observed
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
 from bulk.job import load_job
@@ -63,12 +64,12 @@ def execute(asked: Asked) -> int:
     log = logger(json=asked.json_log, job=order.job.name)
     warn_of_network(log, order.ledger_path)
     notifier = Notifier(order, log.info, log.warning)
-    with measured(order, asked.metrics, asked.metrics_port) as metrics:
+    seen = Observed(order)
+    with measured(seen, asked.metrics, asked.metrics_port), seen.ending():
         try:
             with assembled(order, log.info, listing(log.info)) as assembly:
-                code: int = runner()(_go(assembly, asked, log, metrics))
-                if metrics:
-                    metrics.code = code
+                code: int = runner()(_go(assembly, asked, log, seen))
+                seen.end(code)
                 print_summary(order.ledger_path, code, as_json=asked.json_log)
                 if order.job.notify:
                     _tell(notifier.finished, log, code, assembly.ledger)
@@ -92,7 +93,7 @@ def _tell(told: Callable[..., Coroutine[Any, Any, None]], log: Any, *facts: Any)
     runner()(unless_stopped())
 
 
-async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:
+async def _go(assembly: Assembly, asked: Asked, log: Any, seen: Observed) -> int:
     asker = Asker(
         yes=asked.yes,
         digest=asked.confirm,
@@ -102,7 +103,7 @@ async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | Non
     )
     with assembly.run(asker, log.info) as run:
         bars = not asked.json_log and sys.stderr.isatty()
-        watcher = Watcher(run, log, bars=bars, also=metrics.tell if metrics else None)
+        watcher = Watcher(run, log, bars=bars, also=seen.look)
         with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()
