@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bulk.cli.measures import JOB, MEASURES, SECONDS, Measure
 from bulk.cli.observed import Observed
 from bulk.errors import UsageError
 
@@ -17,12 +18,6 @@ EVERY = 5.0
 """Seconds between two writings during a run."""
 MODE = 0o644
 """Whoever collects metrics is another user, and they hold numbers and the job's own names, never people."""
-LAST_SUCCESS = "When a run of the whole job last ended with 0."
-TRAFFIC = (
-    ("requests", "Requests that the run has sent, those sent again included."),
-    ("retries", "Requests that the run has sent again."),
-    ("throttled", "Answers that said the run goes too fast."),
-)
 
 
 class Family(Protocol):
@@ -92,47 +87,20 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """Yield the metrics, as ``prometheus_client`` asks for them."""
-        yield from self._of_steps()
-        yield from self._of_destinations()
-        for name, told, value in (
-            ("bulk_run_start_timestamp_seconds", "When the last run began.", self._seen.started),
-            ("bulk_run_end_timestamp_seconds", "When the last run ended.", self._seen.ended),
-            ("bulk_run_exit_code", "What the last run ended with.", self._seen.code),
-            ("bulk_last_success_timestamp_seconds", LAST_SUCCESS, self._seen.last_success),
-        ):
-            if value is not None:
-                yield self._gauge(name, told, value)
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    def _of_steps(self) -> Iterator[Family]:
-        from prometheus_client.core import GaugeMetricFamily
+        for measure in MEASURES:
+            kind = CounterMetricFamily if measure.grows else GaugeMetricFamily
+            family: Family = kind(_name(measure), measure.about, labels=(JOB, *measure.by))
+            for apart, value in measure.values(self._seen):
+                family.add_metric([self._seen.job, *apart], value)
+            yield family
 
-        progress = self._seen.progress
-        if progress is None:
-            return
-        yield self._gauge("bulk_rows_read", "Rows of the source that were read.", progress.rows_read)
-        labels = ("job", "step", "destination", "status")
-        records = GaugeMetricFamily("bulk_records", "Rows of the pass by step and status.", labels=labels)
-        for step in progress.steps:
-            for status, rows in step.counts.items():
-                records.add_metric([self._seen.job, step.name, step.destination, status], rows)
-        yield records
 
-    def _of_destinations(self) -> Iterator[Family]:
-        from prometheus_client.core import CounterMetricFamily
-
-        progress = self._seen.progress
-        for name, told in TRAFFIC:
-            counter = CounterMetricFamily(f"bulk_{name}", told, labels=("job", "destination"))
-            for one in progress.destinations if progress else ():
-                counter.add_metric([self._seen.job, one.name], getattr(one, name))
-            yield counter
-
-    def _gauge(self, name: str, told: str, value: float) -> Family:
-        from prometheus_client.core import GaugeMetricFamily
-
-        gauge = GaugeMetricFamily(name, told, labels=("job",))
-        gauge.add_metric([self._seen.job], value)
-        return gauge
+def _name(measure: Measure) -> str:
+    """Name a measure as Prometheus does, which puts the unit last."""
+    name = f"bulk_{measure.name.replace('.', '_')}"
+    return f"{name}_seconds" if measure.unit == SECONDS else name
 
 
 @contextmanager
