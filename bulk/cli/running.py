@@ -19,6 +19,7 @@ from bulk.cli.metrics import measured
 from bulk.cli.observed import Observed
 from bulk.cli.progress import Watcher
 from bulk.cli.summary import print_summary
+from bulk.cli.telemetry import telemetry
 from bulk.job import load_job
 
 
@@ -65,7 +66,11 @@ def execute(asked: Asked) -> int:
     warn_of_network(log, order.ledger_path)
     notifier = Notifier(order, log.info, log.warning)
     seen = Observed(order)
-    with measured(seen, asked.metrics, asked.metrics_port), seen.ending():
+    with (
+        telemetry(seen, os.environ, log),
+        measured(seen, asked.metrics, asked.metrics_port),
+        seen.ending(),
+    ):
         try:
             with assembled(order, log.info, listing(log.info)) as assembly:
                 code: int = runner()(_go(assembly, asked, log, seen))

@@ -17,7 +17,7 @@ from workshop import REPOSITORY, Sandbox, Workshop, until
 
 import bulk
 from bulk.api.assembly import Order
-from bulk.api.notifying import Notifier
+from bulk.api.notifying import OUTCOME, Notifier
 from bulk.api.webhook import UntoldError, Webhook
 from bulk.job import load_job
 from bulk.job.notify import Notify
@@ -70,6 +70,12 @@ def test_every_outcome_is_told_once_in_batches_and_the_summary_last(shop: Worksh
     assert told(hook) == shop.outcomes()
     kept = ("key", "error_message")
     assert hook.outcomes == [{k: v for k, v in line.items() if k not in kept} for line in shop.export()]
+
+
+def test_the_page_lists_what_is_told_of_an_outcome() -> None:
+    page = (REPOSITORY / "docs" / "notify.md").read_text(encoding="utf-8")
+    listed = page.partition("may name somebody: `")[2].partition("`")[0]
+    assert tuple(listed.replace("\n", " ").split(", ")) == OUTCOME
 
 
 def test_a_run_that_settles_nothing_tells_no_outcome_again(shop: Workshop, hook: Receiver) -> None:
