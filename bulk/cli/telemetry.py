@@ -45,8 +45,16 @@ def telemetry(seen: Observed, environ: Mapping[str, str], log: Any) -> Iterator[
             yield
         finally:
             failures.clear()  # what came to grief meanwhile is told once more at the end
-            if not _ended(begun) or failures:
+            if not _told_the_end(begun) or failures:
                 log.warning("telemetry_not_taken", why="the collector did not take it in time")
+
+
+def _told_the_end(begun: Sequence[_Begun]) -> bool:
+    """Tell how the run ended; whatever comes of that, signals among it, the run ends as it ended."""
+    try:
+        return _ended(begun)
+    except (Exception, KeyboardInterrupt, SystemExit):  # noqa: BLE001 - SIGTERM raises SystemExit
+        return False
 
 
 def _begun(seen: Observed, environ: Mapping[str, str], log: Any) -> list[_Begun]:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from bulk.ledger.file import connect_reader, translated
 
+_SENT = (
+    "SELECT min(coalesce(first_sent_at, finished_at)), max(finished_at)"
+    " FROM entries WHERE run = ? AND step = ?"
+)
 Span = tuple[float, float]
 """When something began and ended, in unix seconds."""
 
@@ -44,18 +48,18 @@ def last_run(path: Path) -> RunTimes | None:
     Raises:
         LedgerError: The file is missing, not a ledger, or damaged.
     """
-    with closing(connect_reader(path)) as connection, translated(path):
+    # only what is read is looked at, not all values of millions of entries
+    with closing(connect_reader(path, values=False)) as connection, translated(path):
         found = connection.execute(
-            "SELECT run, runs.started_at, passes.started_at, read_at FROM runs JOIN passes USING (pass)"
+            "SELECT run, pass, runs.started_at, passes.started_at, read_at FROM runs JOIN passes USING (pass)"
             " ORDER BY run DESC LIMIT 1"
         ).fetchone()
         if found is None:
             return None
-        run, began, *read = found
-        steps = connection.execute(
-            "SELECT name, destination, operation, min(coalesce(first_sent_at, finished_at)), max(finished_at)"
-            " FROM entries JOIN steps USING (pass, step) WHERE run = ? GROUP BY step ORDER BY step",
-            (run,),
+        run, number, began, *read = found
+        named = connection.execute(
+            "SELECT step, name, destination, operation FROM steps WHERE pass = ? ORDER BY step", (number,)
         ).fetchall()
-        times = [StepTimes(name, place, operation, (a, b)) for name, place, operation, a, b in steps]
-        return RunTimes(run, began, (read[0], read[1]), times)
+        sent = {step: connection.execute(_SENT, (run, step)).fetchone() for step, *_ in named}
+    steps = [StepTimes(name, place, what, sent[step]) for step, name, place, what in named if sent[step][1]]
+    return RunTimes(run, began, (read[0], read[1]), steps)
