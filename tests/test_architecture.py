@@ -50,6 +50,7 @@ ONLY_IN = {
     "aiolimiter": frozenset({"pacing"}),
     "uvloop": frozenset({"cli"}),
     "prometheus_client": frozenset({"cli"}),
+    "opentelemetry": frozenset({"cli"}),
     "typer": frozenset({"cli"}),
     "rich": frozenset({"cli", "report"}),
     "sqlite3": frozenset({"ledger", "source"}),  # a source may be a database

@@ -30,7 +30,7 @@ def runner() -> Callable[[Any], Any]:
 
 
 @contextmanager
-def signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+def signals(stop: Callable[[], object]) -> Iterator[list[int]]:
     """Call ``stop`` for each signal that asks to end, inside a running loop; yield those that came."""
     loop = asyncio.get_running_loop()
     caught: list[int] = []

@@ -14,6 +14,7 @@ import typer
 from bulk import __version__
 from bulk.cli.audit import audit
 from bulk.cli.check import check
+from bulk.cli.codes import UNEXPECTED
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.init import init
@@ -28,8 +29,6 @@ from bulk.cli.schema import schema
 from bulk.cli.status import status
 from bulk.cli.verify import verify
 from bulk.errors import BulkError
-
-UNEXPECTED = 1
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 _COMMANDS = (

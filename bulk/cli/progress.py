@@ -84,7 +84,7 @@ class Watcher:
     """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
     def __init__(
-        self, run: Run, log: Any, *, display: Display | None, also: Callable[[Progress], None] | None = None
+        self, run: Run, log: Any, *, display: Display | None, also: Callable[[Progress], None]
     ) -> None:
         self._also = also
         self._meter = Meter(run)
@@ -133,8 +133,7 @@ class Watcher:
 
     def _look(self) -> Progress:
         progress = self._meter.look(asyncio.get_running_loop().time())
-        if self._also:
-            self._also(progress)
+        self._also(progress)
         return progress
 
 

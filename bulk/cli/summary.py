@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -13,8 +12,7 @@ from rich.table import Table
 from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger.view import View
-from bulk.report.advice import Commands, advice, remedies, stops
-from bulk.report.summary import status_facts
+from bulk.report.advice import Commands, advice, finished_facts, remedies, stops
 
 
 def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
@@ -29,18 +27,12 @@ def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
     commands = Commands(shlex.quote(str(path)), run)
     with View(path) as view:
         if as_json:
-            sys.stderr.write(orjson.dumps(_facts(view, code, commands)).decode() + "\n")
+            sys.stderr.write(orjson.dumps(finished_facts(view, code, commands)).decode() + "\n")
             return
         screen = console(sys.stderr)
         screen.print(counts_table(view, screen))
         for said in [*told_causes(view, commands), *_next_steps(view, commands)]:
             screen.print(said, markup=False)
-
-
-def _facts(view: View, code: int, commands: Commands) -> dict[str, object]:
-    causes = [asdict(cause) | remedy for cause, remedy in remedies(view, commands)]
-    facts = {"event": "finished", "exit_code": code, "ledger": str(view.path), **status_facts(view)}
-    return facts | {"causes": causes} | ({"stopped": stops(view)} if stops(view) else {})
 
 
 def told_causes(view: View, commands: Commands | None = None) -> Iterator[str]:

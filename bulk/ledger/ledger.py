@@ -278,6 +278,12 @@ class Ledger:
                 (now, exit_code, orjson.dumps(learned).decode(), self.run),
             )
 
+    def learn(self, facts: Mapping[str, Any]) -> None:
+        """Note what came of the run beside its outcomes."""
+        learned = (orjson.dumps(facts).decode(), self.run)
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET facts = json_patch(facts, ?) WHERE run = ?", learned)
+
     def found_rates(self) -> dict[str, float]:
         """Return what rate each destination was last found to allow, where a run found it."""
         found: dict[str, float] = {}

@@ -1,11 +1,12 @@
 """What to do next about a ledger, and the commands that do it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from bulk.conversation import LOST_REASONS, NOT_CONFIGURED, Status
 from bulk.ledger.view import View
-from bulk.report.summary import Cause, causes
+from bulk.report.summary import Cause, causes, status_facts
 
 _EXPORT = "export LEDGER -o failed.csv --status failed,rejected --with-source"
 _ALL = "export LEDGER -o outcomes.csv"
@@ -58,6 +59,14 @@ def commands_of(view: View) -> Commands:
     """Return the commands for somebody who has the ledger and knows where the job is."""
     name = view.path.name
     return Commands(name, "bulk run JOB" if name == f"{view.job}.ledger" else f"bulk run JOB --ledger {name}")
+
+
+def finished_facts(view: View, code: int, commands: Commands | None = None) -> dict[str, Any]:
+    """Return what is told to scripts when a run ends: its number, exit code, and how the ledger stands."""
+    run = view.runs[-1]["run"] if view.runs else None
+    ended = {"event": "finished", "exit_code": code, "ledger": str(view.path), "run": run}
+    told = {"causes": [asdict(cause) | remedy for cause, remedy in remedies(view, commands)]}
+    return ended | status_facts(view) | told | ({"stopped": stops(view)} if stops(view) else {})
 
 
 def advice(view: View, commands: Commands | None = None) -> Iterator[dict[str, str]]:
