@@ -4,10 +4,16 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
+
 
 def destinations(
-    system: Annotated[str | None, typer.Argument(help="A system, such as customerly.")] = None,
-    operation: Annotated[str | None, typer.Argument(help="One of its operations.")] = None,
+    system: Annotated[
+        str | None, typer.Argument(help="A system, such as customerly.", autocompletion=completing.systems)
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Argument(help="One of its operations.", autocompletion=completing.operations)
+    ] = None,
 ) -> None:
     """Show the systems, a system's operations, or an operation's fields.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
 from bulk.cli.status import LedgerArgument
 
 
@@ -18,7 +19,13 @@ def export(
         ),
     ],
     statuses: Annotated[
-        str | None, typer.Option("--status", metavar="LIST", help="Only these, such as failed,rejected.")
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="LIST",
+            help="Only these, such as failed,rejected.",
+            autocompletion=completing.statuses,
+        ),
     ] = None,
     with_source: Annotated[
         bool,

@@ -5,18 +5,27 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
+
 
 def init(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The export: csv, tsv, ndjson, xlsx, …")],
     *,
     to: Annotated[
-        str, typer.Option("--to", metavar="SYSTEM", help="Where its people go, such as customerly.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="SYSTEM",
+            help="Where its people go, such as customerly.",
+            autocompletion=completing.systems,
+        ),
     ],
     operation: Annotated[
         str | None,
         typer.Option(
             metavar="OP",
             help="What is done with them; default: create or update, or unsubscribe if they have left.",
+            autocompletion=completing.operations,
         ),
     ] = None,
     output: Annotated[

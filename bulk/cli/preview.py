@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
 from bulk.cli.run import JobArgument, SetOption
 
 LedgerOption = Annotated[
@@ -12,6 +13,7 @@ LedgerOption = Annotated[
     typer.Option(
         "--ledger",
         help="If only changes are sent, compare with this ledger; default: <name>.ledger, if there is one.",
+        autocompletion=completing.ledger_files,
     ),
 ]
 

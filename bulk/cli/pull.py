@@ -5,14 +5,27 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
 from bulk.cli.run import LogFormat, SetOption
+
+DestinationArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A system, such as customerly, or with --job a destination of that job.",
+        autocompletion=completing.destinations,
+    ),
+]
+KindArgument = Annotated[
+    str,
+    typer.Argument(
+        help="What to list: users, leads, tags, people, customers, …", autocompletion=completing.listings
+    ),
+]
 
 
 def pull(  # noqa: PLR0913 - one parameter per option
-    destination: Annotated[
-        str, typer.Argument(help="A system, such as customerly, or with --job a destination of that job.")
-    ],
-    kind: Annotated[str, typer.Argument(help="What to list: users, leads, tags, people, customers, …")],
+    destination: DestinationArgument,
+    kind: KindArgument,
     *,
     output: Annotated[
         Path,
@@ -20,7 +33,11 @@ def pull(  # noqa: PLR0913 - one parameter per option
     ],
     job: Annotated[
         Path | None,
-        typer.Option(metavar="JOB", help="The job whose destination, rate and credentials to use."),
+        typer.Option(
+            metavar="JOB",
+            help="The job whose destination, rate and credentials to use.",
+            autocompletion=completing.job_files,
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N.")] = None,
     by: Annotated[

@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
+
 
 def purge(
-    ledgers: Annotated[list[Path], typer.Argument(metavar="LEDGER...", readable=False, help="The ledgers.")],
+    ledgers: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LEDGER...", readable=False, help="The ledgers.", autocompletion=completing.ledger_files
+        ),
+    ],
     *,
     people: Annotated[
         Path | None,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
+
 
 class LogFormat(StrEnum):
     """How a run tells what it does."""
@@ -21,7 +23,10 @@ class Again(StrEnum):
     UNKNOWN = "unknown"
 
 
-JobArgument = Annotated[Path, typer.Argument(metavar="JOB", readable=False, help="The job file.")]
+JobArgument = Annotated[
+    Path,
+    typer.Argument(metavar="JOB", readable=False, help="The job file.", autocompletion=completing.job_files),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -38,14 +43,27 @@ MetricsPortOption = Annotated[
     int | None,
     typer.Option(min=1, max=65535, metavar="PORT", help="Offer metrics to Prometheus there while it runs."),
 ]
+RunLedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The ledger; default: <name>.ledger in the working directory.",
+        autocompletion=completing.ledger_files,
+    ),
+]
+OverrideOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GUARD",
+        help="Lift one guard for this run; needs --reason.",
+        autocompletion=completing.guards,
+    ),
+]
 
 
 def run(  # noqa: PLR0913 - one parameter per option
     job: JobArgument,
     *,
-    ledger: Annotated[
-        Path | None, typer.Option(help="The ledger; default: <name>.ledger in the working directory.")
-    ] = None,
+    ledger: RunLedgerOption = None,
     settings: SetOption = None,
     limit: Annotated[
         int | None,
@@ -64,9 +82,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         bool,
         typer.Option("--require-ledger", help="Refuse to begin without a ledger: a volume was not mounted."),
     ] = False,
-    override: Annotated[
-        list[str] | None, typer.Option(metavar="GUARD", help="Lift one guard for this run; needs --reason.")
-    ] = None,
+    override: OverrideOption = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the ledger keeps it.")] = None,
     metrics: MetricsOption = None,
     metrics_port: MetricsPortOption = None,

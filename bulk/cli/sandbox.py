@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bulk.cli import completing
+
 
 def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8000,
@@ -24,7 +26,11 @@ def sandbox(
     ] = None,
     down: Annotated[
         list[str] | None,
-        typer.Option(help="A system that answers 503 to everything; repeatable.", metavar="SYSTEM"),
+        typer.Option(
+            help="A system that answers 503 to everything; repeatable.",
+            metavar="SYSTEM",
+            autocompletion=completing.served_systems,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which requests go wrong; the same seed, the same faults.")] = 0,
 ) -> None:

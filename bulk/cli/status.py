@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-LedgerArgument = Annotated[Path, typer.Argument(metavar="LEDGER", readable=False, help="The ledger.")]
+from bulk.cli import completing
+
+LedgerArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LEDGER", readable=False, help="The ledger.", autocompletion=completing.ledger_files
+    ),
+]
 
 
 def status(
