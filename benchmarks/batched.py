@@ -1,6 +1,6 @@
 """Batches of 1,000: `bulk` beside the bare pipeline of the same rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from fixed_server import Server, fixed_server
@@ -22,7 +22,8 @@ def batched(place: Place) -> Iterator[Row]:
             "plain": partial(ours, place, server, "plain"),
             "everything": partial(ours, place, server, "everything"),
         }
-        chosen = {name: best(side, place.rows // WARM) for name, side in sides.items()}
+        choice = CONNECTIONS[:1] if place.quick else CONNECTIONS
+        chosen = {name: best(side, place.rows // WARM, choice) for name, side in sides.items()}
         runs = in_turn(
             place.times, **{name: partial(sides[name], place.rows, chosen[name]) for name in sides}
         )
@@ -55,6 +56,6 @@ def ours(place: Place, server: Server, job: str, rows: int, connections: int) ->
     return place.run(job, source, server, destinations__server__concurrency=connections)
 
 
-def best(side: Callable[[int, int], Measured], rows: int) -> int:
+def best(side: Callable[[int, int], Measured], rows: int, choice: Sequence[int]) -> int:
     """Return the number of connections with which a side was quickest, each tried once."""
-    return min(CONNECTIONS, key=lambda connections: side(rows, connections).seconds)
+    return min(choice, key=lambda connections: side(rows, connections).seconds) if choice[1:] else choice[0]

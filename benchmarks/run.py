@@ -17,6 +17,7 @@ from batched import batched
 from erase import erase
 from finishing import finish
 from growth import growth, memory
+from others import peers, peers_batched
 from pacing import limits
 from place import HERE, Place
 from resume import resume
@@ -29,6 +30,8 @@ COMPARISONS: dict[str, tuple[str, Callable[[Place], Iterator[Row]]]] = {
     "batched": ("Batches of 1,000", batched),
     "single": ("One record a request", single),
     "latency": ("One record a request, at servers that answer late", latency),
+    "peers-batched": ("Other tools, batches of 1,000", peers_batched),
+    "peers": ("Other tools, one record a request", peers),
     "limits": ("Rate limits used up", limits),
     "finish": ("Time to finish at a limit", finish),
     "memory": ("Memory", memory),

@@ -15,7 +15,7 @@ OFTEN = 4
 def start(place: Place) -> Iterator[Row]:
     """Compare with a Python that does nothing."""
     runs = in_turn(
-        OFTEN * place.times,
+        place.times if place.quick else OFTEN * place.times,
         ours=partial(measure, [*BULK, "--help"], place.folder),
         nothing=partial(measure, [sys.executable, "-c", "pass"], place.folder),
     )

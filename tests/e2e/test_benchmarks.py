@@ -12,9 +12,10 @@ from workshop import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
 PAGE = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
-COMPARISONS = re.findall(r"`([a-z]+)`", "".join(re.findall(r"^\| (`[^|]*) \|", PAGE, re.MULTILINE)))
+COMPARISONS = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`[^|]*) \|", PAGE, re.MULTILINE)))
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-EVERYWHERE = [name for name in COMPARISONS if name not in {"peers", "erase"}]
+EVERYWHERE = [name for name in COMPARISONS if name not in {"peers-batched", "peers", "erase"}]
+"""Other tools are not here, and erasures need nginx."""
 
 
 def measured(*arguments: str) -> list[dict[str, object]]:
