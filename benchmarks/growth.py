@@ -43,7 +43,7 @@ def memory(place: Place) -> Iterator[Row]:
         for job, name in () if place.quick else JOBS.items():
             yield _grown(name, partial(carried, place, server, job), place.rows)
         yield _grown(
-            "one by one, `keep_all`", partial(carried, place, server, "single"), place.single * SMALL
+            "one by one, `keep_last`", partial(carried, place, server, "single"), place.single * SMALL
         )
 
 

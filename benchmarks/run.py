@@ -24,7 +24,7 @@ from resume import resume
 from singles import latency, single
 from start import start
 from sync import sync
-from table import Row, keep, publish, read
+from table import Row, circumstances, keep, publish, read
 
 COMPARISONS: dict[str, tuple[str, Callable[[Place], Iterator[Row]]]] = {
     "batched": ("Batches of 1,000", batched),
@@ -41,7 +41,6 @@ COMPARISONS: dict[str, tuple[str, Callable[[Place], Iterator[Row]]]] = {
     "erase": ("Erasure", erase),
     "start": ("Start-up", start),
 }
-RESULTS = HERE / "results.json"
 
 
 def place_of(given: argparse.Namespace, folder: Path) -> Place:
@@ -64,7 +63,10 @@ def read_command_line() -> argparse.Namespace:
     parser.add_argument("--peers", type=int, help="rows of batches beside other tools (1,000,000)")
     parser.add_argument("--seconds", type=float, help="length of a case of the limits (25)")
     parser.add_argument("--quick", action="store_true", help="only to see that everything works: a few rows")
-    parser.add_argument("--write", action="store_true", help="keep the results, and show them in README.md")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=HERE, metavar="FOLDER",
+        help="keep the results in FOLDER/results.json, and show them in FOLDER/README.md (here)",
+    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -83,13 +85,15 @@ def main() -> None:
     given = read_command_line()
     names = list(COMPARISONS) if "all" in given.comparisons else given.comparisons
     titles = {name: title for name, (title, _) in COMPARISONS.items()}
+    asked = " ".join(word for word in sys.argv[1:] if word != "--write")
     with tempfile.TemporaryDirectory(prefix="bulk-benchmark-") as folder:
         place = place_of(given, Path(folder))
         for name in names:
+            measured = f"{circumstances()}: `run.py {asked}`"
             rows = compare(name, place)
             if given.write:
-                keep(RESULTS, name, rows, " ".join(sys.argv[1:]))
-                publish(HERE / "README.md", read(RESULTS), titles)
+                keep(given.write / "results.json", name, rows, measured)
+                publish(given.write / "README.md", read(given.write / "results.json"), titles)
 
 
 if __name__ == "__main__":

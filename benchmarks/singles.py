@@ -16,8 +16,9 @@ LONGEST = 10
 
 
 def single(place: Place) -> Iterator[Row]:
-    """Compare with a server that answers at once."""
-    yield compared(place, 0.0, place.single, CONNECTIONS)
+    """Compare with a server that answers at once; duplicates are found, as is usual, or not looked for."""
+    for duplicates in ("keep_last",) if place.quick else ("keep_last", "keep_all"):
+        yield compared(place, 0.0, place.single, CONNECTIONS, duplicates)
 
 
 def latency(place: Place) -> Iterator[Row]:
@@ -31,10 +32,10 @@ def rows_for(place: Place, delay: float, connections: int) -> int:
     return min(place.single, round(LONGEST * connections / delay)) if delay else place.single
 
 
-def compared(place: Place, delay: float, rows: int, connections: int) -> Row:
+def compared(place: Place, delay: float, rows: int, connections: int, duplicates: str = "keep_last") -> Row:
     """Run both sides in turn, and compare what they sent while they were sending."""
     with fixed_server(delay) as server:
-        bulk = partial(ours, place, server, rows, connections)
+        bulk = partial(ours, place, server, rows, connections, duplicates)
         loop = partial(bare, place, server, rows, connections)
         if not place.quick:
             in_turn(1, bulk=bulk, loop=loop)
@@ -47,6 +48,7 @@ def compared(place: Place, delay: float, rows: int, connections: int) -> Row:
         "latency ms": round(delay * 1000),
         "connections": connections,
         "rows": rows,
+        "duplicates": duplicates,
         "`bulk` rows/s": round(rows / sending_of(mine)),
         "bare rows/s": round(rows / floor),
         "ratio": round(floor / sending_of(mine), 3),
@@ -57,10 +59,12 @@ def compared(place: Place, delay: float, rows: int, connections: int) -> Row:
     }
 
 
-def ours(place: Place, server: Server, rows: int, connections: int) -> Measured:
+def ours(
+    place: Place, server: Server, rows: int, connections: int, duplicates: str = "keep_last"
+) -> Measured:
     """Run the job."""
-    source = place.plain(rows)
-    return place.run("single", source, server, "1", destinations__server__concurrency=connections)
+    more = {"destinations__server__concurrency": connections, "source__duplicates": duplicates}
+    return place.run("single", place.plain(rows), server, "1", **more)
 
 
 def bare(place: Place, server: Server, rows: int, connections: int) -> Measured:

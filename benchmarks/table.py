@@ -16,15 +16,16 @@ MARKED = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end of results -->)", re.
 
 
 def circumstances() -> str:
-    """Say when and on what this is measured."""
-    day = datetime.now(UTC).date().isoformat()
-    return f"{day}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    """Say when and on what this is measured, and how much else the machine had to do."""
+    day, load = datetime.now(UTC).date().isoformat(), os.getloadavg()[0]
+    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    return f"{day}, {machine}, load {load:.1f} before it"
 
 
-def keep(path: Path, name: str, rows: Sequence[Row], asked: str) -> None:
+def keep(path: Path, name: str, rows: Sequence[Row], measured: str) -> None:
     """Put the rows of a comparison in place of its earlier ones."""
     results = read(path)
-    results[name] = {"measured": f"{circumstances()}, `run.py {asked}`", "rows": list(rows)}
+    results[name] = {"measured": measured, "rows": list(rows)}
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -37,12 +38,12 @@ def read(path: Path) -> Results:
 def publish(page: Path, results: Results, titles: Mapping[str, str]) -> None:
     """Write the tables into a page, in the order of the titles."""
     parts = [
-        f"### {title}\n\nMeasured {results[name]['measured']}.\n\n{table(results[name]['rows'])}\n"
+        f"### {title}\n\nMeasured {results[name]['measured']}.\n\n{table(results[name]['rows'])}"
         for name, title in titles.items()
         if name in results
     ]
     text = page.read_text(encoding="utf-8")
-    written = "\n" + "\n".join(parts) + "\n"
+    written = "\n" + "\n".join(parts)
     page.write_text(MARKED.sub(lambda _: written, text), encoding="utf-8")
 
 

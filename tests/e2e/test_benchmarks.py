@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from workshop import REPOSITORY
@@ -31,9 +32,16 @@ def measured(*arguments: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_every_comparison_that_the_page_tells_of_gives_its_table() -> None:
-    rows = measured(*EVERYWHERE)
+def test_every_comparison_that_the_page_tells_of_gives_its_table(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("Before\n<!-- results -->\nold\n<!-- end of results -->\nAfter\n")
+    rows = measured(*EVERYWHERE, "--write", str(tmp_path))
+    written = page.read_text(encoding="utf-8")
     assert set(EVERYWHERE) == {row["table"] for row in rows}
+    assert len(re.findall("^### ", written, re.MULTILINE)) == len(EVERYWHERE)
+    assert "old" not in written
+    assert written.startswith("Before\n<!-- results -->")
+    assert written.endswith("<!-- end of results -->\nAfter\n")
 
 
 @pytest.mark.skipif(not NGINX, reason="erasures are measured with nginx")
