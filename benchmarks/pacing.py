@@ -1,17 +1,21 @@
-"""How much of a server's limit the pacer uses when nobody has declared it, and how much it has refused.
+"""How much of a server's limit is used, how much is refused, and how long so many records take at a limit.
 
 A server in a process of its own keeps the limit; what is told is what it saw.
 """
 
-import argparse
 import asyncio
 import json
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from typing import get_args
 from urllib.request import urlopen
+
+from place import Place
+from table import Row
 
 from bulk.conversation import Request, Response
 from bulk.pacing import Pacer, Rate, parse_rate
@@ -30,9 +34,12 @@ SETTLING = 10.0
 TOO_MANY = 429
 ASKED = Request("GET", "/tags")
 NOTHING = "none"
-RATES = ("10/s", "100/s")
-LONG = "300/min"
-"""Windows so long are found in a short time only where headers tell of them; tests in virtual time wait."""
+LIMITS = ("10/s", "100/s", "1000/s", "300/min")
+MINUTE = "300/min"
+"""Undeclared, windows so long are found in a short time only where headers tell of them."""
+SLOW = 50.0
+"""Requests per second up to which cases leave room for others beside them."""
+AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,15 @@ class Case:
     Attributes:
         limiter: How the server keeps its limit.
         rate: The limit.
+        declared: Whether the pacer was told.
         headers: What answers say of it; refusals say when to come back only where they do not.
         reserve: Share left to somebody else, who uses nearly all of it, unpaced.
     """
 
     limiter: Kind
     rate: str
-    headers: LimitHeaders
+    declared: bool = False
+    headers: LimitHeaders = "none"
     reserve: float = 0.0
 
     @property
@@ -60,6 +69,10 @@ class Case:
     def period(self) -> float | None:
         """What a system would say of its budget."""
         return self.limit.period if self.headers == "kustomer" else None
+
+    def lasts(self, seconds: float) -> float:
+        """Return how long it is used: longer than its window."""
+        return max(seconds, 1.25 * self.limit.period) if seconds > SETTLING else seconds
 
 
 @dataclass
@@ -85,22 +98,22 @@ class Seen:
 
 
 def cases(*, quick: bool) -> Iterator[Case]:
-    """Return every limiter with short windows, long ones told by headers, and shared budgets."""
-    for limiter in get_args(Kind):
-        if quick:
-            yield Case(limiter, "100/s", "none")
-            continue
-        for rate in RATES:
-            yield Case(limiter, rate, "none")
-        yield Case(limiter, "100/s", "always")
-        yield Case(limiter, LONG, "kustomer")
-        yield Case(limiter, "100/s", "always", reserve=0.3)
-        yield Case(limiter, LONG, "kustomer", reserve=0.3)
+    """Return every limiter with every limit, declared and not, what headers tell, and shared budgets."""
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    for limiter in kinds[:1] if quick else kinds:
+        for rate in LIMITS[1:2] if quick else LIMITS:
+            yield Case(limiter, rate, declared=True)
+            yield Case(limiter, rate, headers="kustomer" if rate == MINUTE else "none")
+        if not quick:
+            yield Case(limiter, "100/s", headers="always")
+            yield Case(limiter, "100/s", headers="always", reserve=0.3)
+            yield Case(limiter, MINUTE, headers="kustomer", reserve=0.3)
 
 
 async def paced(case: Case, transport: Transport, seconds: float, start: float) -> Seen:
     """Send as fast as the pacer lets us."""
-    pacer = Pacer(None, CLIENTS, case.reserve, period=case.period)
+    rate = case.limit if case.declared else None
+    pacer = Pacer(rate, CLIENTS, case.reserve, period=case.period)
     seen = Seen.nothing()
 
     async def client() -> None:
@@ -156,11 +169,12 @@ def settled_at(case: Case, seen: Seen, seconds: float) -> float | None:
     return next((at for at in range(int(seconds) - 2) if seen.accepted(at, at + 3) >= aim), None)
 
 
-def measure(case: Case, seconds: float) -> dict[str, object]:
+def measure(case: Case, asked: float) -> Row:
     """Run one case against a server of its own."""
     options = SandboxOptions(
         rate=case.rate, limiter=case.limiter, limit_headers=case.headers, retry_after=case.headers == NOTHING
     )
+    seconds = case.lasts(asked)
     with running_sandbox(options) as urls:
         mine, others = asyncio.run(both(case, urls["customerly"], options.token, seconds))
         with urlopen(f"{urls['control']}/stats") as answer:
@@ -169,33 +183,28 @@ def measure(case: Case, seconds: float) -> dict[str, object]:
     allowed = (seconds - judged) * case.limit.per_second * (1 - case.reserve)
     late = [no for at, no in zip(mine.times, mine.refused, strict=True) if at >= judged]
     return {
-        "limiter": case.limiter,
+        "server": case.limiter,
         "limit": case.rate,
+        "declared": "yes" if case.declared else "no",
         "headers": case.headers,
         "reserve": f"{case.reserve:.0%}",
         "share used": f"{mine.accepted(judged, seconds) / allowed:.1%}",
         "refused": f"{sum(late) / max(1, len(late)):.2%}",
         "refused in all": f"{refused / (len(mine.times) + len(others.times)):.2%}",
-        "settled at": settled_at(case, mine, seconds),
-        "other refused": sum(others.refused),
+        "settled at s": None if case.declared else settled_at(case, mine, seconds),
+        "other refused": sum(others.refused) if case.reserve else None,
     }
 
 
-def main() -> None:
-    """Print a table, a line per case."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--seconds", type=float, default=20.0, help="per case; the first ten are for settling"
-    )
-    parser.add_argument("--quick", action="store_true", help="one limit only")
-    read = parser.parse_args()
-    for number, case in enumerate(cases(quick=read.quick)):
-        row = measure(case, read.seconds)
-        if not number:
-            sys.stdout.write(f"| {' | '.join(row)} |\n|{'---|' * len(row)}\n")
-        sys.stdout.write(f"| {' | '.join(map(str, row.values()))} |\n")
-        sys.stdout.flush()
+def limits(place: Place) -> Iterator[Row]:
+    """Run the slow cases several at a time, those that need the processor one by one."""
+    every = list(cases(quick=place.quick))
+    slow = [case for case in every if case.limit.per_second <= SLOW]
+    rows = dict(zip(slow, _side_by_side(slow, place.seconds), strict=True))
+    for case in every:
+        yield rows[case] if case in rows else measure(case, place.seconds)
 
 
-if __name__ == "__main__":
-    main()
+def _side_by_side(some: Iterable[Case], seconds: float) -> list[Row]:
+    with ProcessPoolExecutor(AT_ONCE, get_context("spawn")) as processes:
+        return list(processes.map(measure, some, repeat(seconds)))

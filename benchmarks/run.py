@@ -1,103 +1,99 @@
-"""Compare ``bulk run`` with the bare loop, side by side in one go, and measure the memory of a large run."""
+"""Measure `bulk`, beside whatever it is compared with, in one run.
+
+    python benchmarks/run.py all --write
+
+prints a line of JSON for every row of every table. With --write, results.json keeps them and README.md shows
+them.
+"""
 
 import argparse
 import json
-import os
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fixed_server import fixed_server
-from workload import write_contacts
+from batched import batched
+from erase import erase
+from finishing import finish
+from growth import growth, memory
+from others import peers, peers_batched
+from pacing import limits
+from place import HERE, Place
+from resume import resume
+from singles import latency, single
+from start import start
+from sync import sync
+from table import Row, circumstances, keep, publish, read
 
-HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process: how long it took from start to end, and the most memory it held."""
-
-    seconds: float
-    peak_mb: float
-    output: str
-
-
-def measure(command: list[str], folder: Path) -> Measured:
-    """Run a command to its end; a failure ends the benchmark."""
-    surroundings = os.environ | {"CUSTOMERLY_TOKEN": "anything", "BULK_STATE_DIR": str(folder / "state")}
-    started = time.perf_counter()
-    with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=folder, env=surroundings)
-        assert child.stdout is not None
-        output = child.stdout.read().decode()
-        child.stdout.close()
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if child.returncode:
-        sys.stderr.write((folder / "log").read_text()[-2000:])
-        raise SystemExit(f"{command[0]} ended with {child.returncode}")
-    return Measured(seconds, used.ru_maxrss / 1024, output)
+COMPARISONS: dict[str, tuple[str, Callable[[Place], Iterator[Row]]]] = {
+    "batched": ("Batches of 1,000", batched),
+    "single": ("One record a request", single),
+    "latency": ("One record a request, at servers that answer late", latency),
+    "peers-batched": ("Other tools, batches of 1,000", peers_batched),
+    "peers": ("Other tools, one record a request", peers),
+    "limits": ("Rate limits used up", limits),
+    "finish": ("Time to finish at a limit", finish),
+    "memory": ("Memory", memory),
+    "growth": ("Cost as rows grow", growth),
+    "resume": ("Going on, looking, exporting", resume),
+    "sync": ("A sync", sync),
+    "erase": ("Erasure", erase),
+    "start": ("Start-up", start),
+}
 
 
-def run_bulk(folder: Path, port: int, batch_size: int) -> Measured:
-    """Run the job with a new ledger."""
-    for old in folder.glob("benchmark.ledger*"):
-        old.unlink()
-    bulk = Path(sys.executable).parent / "bulk"
-    options = ["--yes", "--log-format", "json", "--ledger", "benchmark.ledger"]
-    settings = [
-        f"destinations.customerly.base_url=http://127.0.0.1:{port}/{batch_size}/v1",
-        f"steps.0.batch_size={batch_size}",
-    ]
-    overlaid = [word for setting in settings for word in ("--set", setting)]
-    return measure([str(bulk), "run", "job.yaml", *options, *overlaid], folder)
+def place_of(given: argparse.Namespace, folder: Path) -> Place:
+    """Return where the comparisons work, and how much they do."""
+    usual = (1, 4_000, 300, 500, 0.5) if given.quick else (5, 10_000_000, 100_000, 1_000_000, 25.0)
+    asked = (given.times, given.rows, given.single, given.peers, given.seconds)
+    chosen = [mine if mine is not None else theirs for mine, theirs in zip(asked, usual, strict=True)]
+    times, rows, single, peers, seconds = chosen
+    return Place(folder, int(times), int(rows), int(single), int(peers), seconds, given.quick)
 
 
-def run_bare(folder: Path, port: int, batch_size: int) -> float:
-    """Run the bare loop and return the seconds of its loop alone."""
-    url = f"http://127.0.0.1:{port}/{batch_size}/v1/users"
-    script = [sys.executable, str(HERE / "baseline.py"), url, "contacts.csv", "--batch-size", str(batch_size)]
-    seconds: float = json.loads(measure(script, folder).output)["seconds"]
-    return seconds
+def read_command_line() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description="Measure bulk beside whatever it is compared with.")
+    parser.add_argument("comparisons", nargs="+", choices=[*COMPARISONS, "all"], metavar="COMPARISON",
+                        help=f"all, or some of {', '.join(COMPARISONS)}")  # fmt: skip
+    parser.add_argument("--times", type=int, help="how often each side runs (5)")
+    parser.add_argument("--rows", type=int, help="rows of the large comparisons (10,000,000)")
+    parser.add_argument("--single", type=int, help="rows that are sent one by one (100,000)")
+    parser.add_argument("--peers", type=int, help="rows of batches beside other tools (1,000,000)")
+    parser.add_argument("--seconds", type=float, help="length of a case of the limits (25)")
+    parser.add_argument("--quick", action="store_true", help="only to see that everything works: a few rows")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=HERE, metavar="FOLDER",
+        help="keep the results in FOLDER/results.json, and show them in FOLDER/README.md (here)",
+    )  # fmt: skip
+    return parser.parse_args()
 
 
-def compare(port: int, rows: int, batch_size: int, times: int) -> dict[str, float]:
-    """Run both in turn, ``times`` times after one warm-up, and compare the medians."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_contacts(folder / "contacts.csv", rows)
-        shutil.copy(HERE / "job.yaml", folder)
-        pairs = [
-            (run_bulk(folder, port, batch_size), run_bare(folder, port, batch_size)) for _ in range(times + 1)
-        ][1:]
-    ours = statistics.median(run.seconds for run, _ in pairs)
-    bare = statistics.median(seconds for _, seconds in pairs)
-    return {
-        "rows": rows,
-        "batch_size": batch_size,
-        "bulk_rows_per_second": round(rows / ours),
-        "bare_rows_per_second": round(rows / bare),
-        "bulk_to_bare": round(bare / ours, 3),
-        "bulk_peak_mb": round(max(run.peak_mb for run, _ in pairs)),
-    }
+def compare(name: str, place: Place) -> list[Row]:
+    """Make a comparison, each row printed as soon as it is there."""
+    rows = []
+    for row in COMPARISONS[name][1](place):
+        sys.stdout.write(f"{json.dumps({'table': name, **row}, ensure_ascii=False)}\n")
+        sys.stdout.flush()
+        rows.append(row)
+    return rows
 
 
 def main() -> None:
-    """Read the command line, measure, print one line of JSON for each comparison."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=5, help="how often each side runs")
-    parser.add_argument("--single", type=int, default=50_000, help="rows sent one by one")
-    parser.add_argument("--batched", type=int, default=1_000_000, help="rows sent in batches")
-    given = parser.parse_args()
-    with fixed_server() as port:
-        for rows, batch_size in ((given.single, 1), (given.batched, 100), (given.batched, 1000)):
-            print(json.dumps(compare(port, rows, batch_size, given.times)), flush=True)
+    """Measure, and keep what comes out if that is asked."""
+    given = read_command_line()
+    names = list(COMPARISONS) if "all" in given.comparisons else given.comparisons
+    titles = {name: title for name, (title, _) in COMPARISONS.items()}
+    asked = " ".join(word for word in sys.argv[1:] if word != "--write")
+    with tempfile.TemporaryDirectory(prefix="bulk-benchmark-") as folder:
+        place = place_of(given, Path(folder))
+        for name in names:
+            measured = f"{circumstances()}: `run.py {asked}`"
+            rows = compare(name, place)
+            if given.write:
+                keep(given.write / "results.json", name, rows, measured)
+                publish(given.write / "README.md", read(given.write / "results.json"), titles)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import asyncio
 import platform
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bulk import __version__
 from bulk.api.contacts import Listing, Note, listed_contacts
@@ -20,6 +20,7 @@ from bulk.ledger import Ledger
 from bulk.prepare import given_secrets, open_job_source, prepare, refuse_without_secret
 from bulk.reaching import account
 from bulk.runner.accounts import hold_accounts
+from bulk.runner.committer import Work
 from bulk.runner.people import People
 from bulk.runner.run import Run
 from bulk.runner.setup import Options, Setup
@@ -27,7 +28,6 @@ from bulk.runner.way import World
 from bulk.source import Source
 
 GUARDS = ("max_records", "min_records", "max_shrink", "max_age", "max_failure_rate", "canary")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Assembly:
         self.ledger.settle_fact("job", self.setup.name)
         erasing = self.setup.erasing is not None
         secret = self.ledger.protect(self.setup.secrets, hashed=self.setup.hashed, erasing=erasing)
-        with _worker("source") as source_work, _worker("ledger") as ledger_work:
+        with worker("source") as source_work, worker("ledger") as ledger_work:
             yield Run(
                 replace(self.setup, secret=secret),
                 self.ledger,
@@ -201,7 +201,7 @@ def _check_age(job: Job, source: Source, order: Order) -> None:
 
 
 @contextmanager
-def _worker(name: str) -> Iterator[Callable[[Callable[[], T]], Awaitable[T]]]:
+def worker(name: str) -> Iterator[Work]:
     """Give work a thread of its own."""
     with ThreadPoolExecutor(1, thread_name_prefix=name) as executor:
         yield lambda function: asyncio.get_running_loop().run_in_executor(executor, function)

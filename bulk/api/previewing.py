@@ -80,6 +80,7 @@ class Preview:
         match: Of each destination whose contacts were listed ``destination``, ``contacts``, ``matches``.
         steps: What each step would send.
         requests: The first requests of each step.
+        notify: Who is told of a run, and what; empty if nobody is.
     """
 
     digest: str
@@ -92,6 +93,7 @@ class Preview:
     match: list[dict[str, Any]]
     steps: tuple[PlannedStep, ...]
     requests: tuple[ShownRequest, ...] = field(repr=False)
+    notify: str = ""
 
 
 def made_preview(  # noqa: PLR0913 - what it is made from
@@ -124,6 +126,7 @@ def made_preview(  # noqa: PLR0913 - what it is made from
             requests=tuple(
                 shown for step in plan.setup.steps for shown in _requests(plan, step, job, count, mask=mask)
             ),
+            notify=str(job.notify or ""),
         )
 
 

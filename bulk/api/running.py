@@ -12,6 +12,7 @@ from typing import Any
 from bulk.api.apart import Apart, to_its_end
 from bulk.api.approving import Approval
 from bulk.api.assembly import Order, assembled
+from bulk.api.notifying import Notifier
 from bulk.api.previewing import Preview, made_preview
 from bulk.api.progress import Meter, Progress
 from bulk.errors import UsageError
@@ -20,6 +21,8 @@ from bulk.ledger.place import network_warning
 from bulk.runner.run import Run
 
 AGAIN = ("failed", "unknown")
+UNEXPECTED, INTERRUPTED = 1, 130
+"""What a webhook is told of runs that no command ends: exit codes after an error, and a cancellation."""
 Telling = Callable[[Progress], Awaitable[None]]
 _LOG = logging.getLogger("bulk")
 _LOG.addHandler(logging.NullHandler())
@@ -127,14 +130,24 @@ async def run(  # noqa: PLR0913 - one parameter per option of the command
         raise UsageError("every is a number of seconds above 0")
     digest = approve if isinstance(approve, str) else None
     _warn_of_network(order.ledger_path)
-    with ExitStack() as stack:
-        listing = Apart()
-        opening = asyncio.to_thread(stack.enter_context, assembled(order, _note, listing))
-        assembly = await to_its_end(asyncio.ensure_future(opening), listing.interrupt)
-        approval = Approval(yes=approve is True, digest=digest, limit=limit)
-        begun = stack.enter_context(assembly.run(approval, _note))
-        code = await _watched(begun, progress, every)
-        return _result(begun, code, order.ledger_path)
+    notifier = Notifier(order, _note, _warn)
+    try:
+        with ExitStack() as stack:
+            listing = Apart()
+            opening = asyncio.to_thread(stack.enter_context, assembled(order, _note, listing))
+            assembly = await to_its_end(asyncio.ensure_future(opening), listing.interrupt)
+            approval = Approval(yes=approve is True, digest=digest, limit=limit)
+            begun = stack.enter_context(assembly.run(approval, _note))
+            try:
+                code = await _watched(begun, progress, every)
+            except asyncio.CancelledError:
+                await notifier.finished(INTERRUPTED, assembly.ledger)
+                raise
+            await notifier.finished(code, assembly.ledger)
+            return _result(begun, code, order.ledger_path)
+    except Exception as error:
+        await notifier.failed(getattr(error, "exit_code", UNEXPECTED), error)
+        raise
 
 
 async def _watched(run: Run, progress: Telling | None, every: float) -> int:
@@ -173,7 +186,16 @@ def _result(run: Run, code: int, ledger: Path) -> Result:
 
 def _note(event: str, **facts: Any) -> None:
     """Log what happened; it names nobody."""
-    _LOG.info("%s", " ".join([event, *(f"{name}={value}" for name, value in facts.items())]))
+    _LOG.info("%s", _sentence(event, facts))
+
+
+def _warn(event: str, **facts: Any) -> None:
+    """Log what somebody should look at; it names nobody."""
+    _LOG.warning("%s", _sentence(event, facts))
+
+
+def _sentence(event: str, facts: Mapping[str, Any]) -> str:
+    return " ".join([event, *(f"{name}={value}" for name, value in facts.items())])
 
 
 def _warn_of_network(ledger: Path) -> None:

@@ -50,17 +50,23 @@ def examine(
         note = logger(json=False, job=job.name).info
         listed = held_and_listed(job, source, os.environ, note, listing(note))
         plan = make_plan(job, source, os.environ, ledger, listed)
-        typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+        _say_job(job)
         _say_plan(plan)
         if offline or (not lists and asyncio.run(_probe_all(job))):
             return 0 if offline else FAULTY
         return 0 if found is None else find_all(job, plan, found)
 
 
+def _say_job(job: Job) -> None:
+    typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+    if job.notify is not None:
+        typer.echo(f"notify: {job.notify}")
+
+
 def _say_unlisted(job: Job, source: Source) -> None:
     """Say what can be said of a job whose contacts are not listed."""
     to_list(job, source)
-    typer.echo(f"job: {job.name}, {len(job.steps)} steps, nothing wrong with the file")
+    _say_job(job)
     typer.echo(f"source: {source.description}, {len(source.columns)} columns")
     typer.echo(
         "match: contacts are not listed offline, so nothing is said of what the steps would send,"

@@ -1,12 +1,29 @@
 """Log lines on stderr: for people, or JSON."""
 
+import io
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
 from bulk.ledger.place import network_warning
+
+
+class _Stderr(io.TextIOBase):
+    """Writes to what standard error is at the moment: what draws on a terminal puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def coloured() -> bool:
+    """Tell whether standard error shows colours, and its reader wants them."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def logger(*, json: bool, **facts: Any) -> Any:
@@ -15,10 +32,10 @@ def logger(*, json: bool, **facts: Any) -> Any:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20, sort_keys=False)
+        else structlog.dev.ConsoleRenderer(colors=coloured(), pad_event_to=20, sort_keys=False)
     )
     return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.PrintLogger(cast("TextIO", _Stderr())),
         processors=[structlog.processors.add_log_level, stamp, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(20),
     ).bind(**facts)

@@ -14,9 +14,11 @@ import typer
 from bulk import __version__
 from bulk.cli.audit import audit
 from bulk.cli.check import check
+from bulk.cli.codes import UNEXPECTED
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.init import init
+from bulk.cli.listen import listen
 from bulk.cli.preview import preview
 from bulk.cli.pull import pull
 from bulk.cli.purge import purge
@@ -27,8 +29,6 @@ from bulk.cli.schema import schema
 from bulk.cli.status import status
 from bulk.cli.verify import verify
 from bulk.errors import BulkError
-
-UNEXPECTED = 1
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 _COMMANDS = (
@@ -43,6 +43,7 @@ _COMMANDS = (
     report,
     audit,
     purge,
+    listen,
     sandbox,
     destinations,
     schema,

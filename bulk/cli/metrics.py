@@ -7,12 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
-from bulk.api.assembly import Order
-from bulk.api.progress import Progress
-from bulk.errors import BulkError, UsageError
-from bulk.ledger.file import last_success
+from bulk.cli.measures import JOB, MEASURES, SECONDS, Measure
+from bulk.cli.observed import Observed
+from bulk.errors import UsageError
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -21,12 +18,6 @@ EVERY = 5.0
 """Seconds between two writings during a run."""
 MODE = 0o644
 """Whoever collects metrics is another user, and they hold numbers and the job's own names, never people."""
-UNEXPECTED, INTERRUPTED = 1, 130
-TRAFFIC = (
-    ("requests", "Requests that the run has sent, those sent again included."),
-    ("retries", "Requests that the run has sent again."),
-    ("throttled", "Answers that said the run goes too fast."),
-)
 
 
 class Family(Protocol):
@@ -37,24 +28,15 @@ class Family(Protocol):
 
 
 class Metrics:
-    """The metrics of one run, and the file, if there is one, that is replaced as a whole.
+    """The metrics of one run, and the file, if there is one, that is replaced as a whole."""
 
-    Attributes:
-        code: The run's exit code; None while it goes on.
-    """
-
-    def __init__(self, path: Path | None, order: Order) -> None:
-        self.code: int | None = None
+    def __init__(self, seen: Observed, path: Path | None) -> None:
+        self._seen = seen
         self._path = path
-        self._job = order.job.name
-        self._ledger = order.ledger_path
-        self._started = time.time()
-        self._progress: Progress | None = None
         self._written = float("-inf")
 
-    def tell(self, progress: Progress) -> None:
-        """Take note of how far the run is, and write it down every few seconds."""
-        self._progress = progress
+    def look(self) -> None:
+        """Write the file every few seconds."""
         if time.monotonic() - self._written >= EVERY:
             with suppress(OSError):  # the run matters more; a file that grows old is noticed
                 self.write()
@@ -105,72 +87,38 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """Yield the metrics, as ``prometheus_client`` asks for them."""
-        yield from self._of_steps()
-        yield from self._of_destinations()
-        yield self._gauge("bulk_run_start_timestamp_seconds", "When the last run began.", self._started)
-        if self.code is not None:
-            yield self._gauge("bulk_run_end_timestamp_seconds", "When the last run ended.", time.time())
-            yield self._gauge("bulk_run_exit_code", "What the last run ended with.", self.code)
-        succeeded = self._last_success()
-        if succeeded is not None:
-            told = "When a run of the whole job last ended with 0."
-            yield self._gauge("bulk_last_success_timestamp_seconds", told, succeeded)
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    def _of_steps(self) -> Iterator[Family]:
-        from prometheus_client.core import GaugeMetricFamily
+        for measure in MEASURES:
+            kind = CounterMetricFamily if measure.grows else GaugeMetricFamily
+            family: Family = kind(_name(measure), measure.about, labels=(JOB, *measure.by))
+            for apart, value in measure.values(self._seen):
+                family.add_metric([self._seen.job, *apart], value)
+            yield family
 
-        if self._progress is None:
-            return
-        yield self._gauge("bulk_rows_read", "Rows of the source that were read.", self._progress.rows_read)
-        labels = ("job", "step", "destination", "status")
-        records = GaugeMetricFamily("bulk_records", "Rows of the pass by step and status.", labels=labels)
-        for step in self._progress.steps:
-            for status, rows in step.counts.items():
-                records.add_metric([self._job, step.name, step.destination, status], rows)
-        yield records
 
-    def _of_destinations(self) -> Iterator[Family]:
-        from prometheus_client.core import CounterMetricFamily
-
-        for name, told in TRAFFIC:
-            counter = CounterMetricFamily(f"bulk_{name}", told, labels=("job", "destination"))
-            for one in self._progress.destinations if self._progress else ():
-                counter.add_metric([self._job, one.name], getattr(one, name))
-            yield counter
-
-    def _gauge(self, name: str, told: str, value: float) -> Family:
-        from prometheus_client.core import GaugeMetricFamily
-
-        gauge = GaugeMetricFamily(name, told, labels=("job",))
-        gauge.add_metric([self._job], value)
-        return gauge
-
-    def _last_success(self) -> float | None:
-        """Return when the job last went well, as its ledger tells."""
-        try:
-            return last_success(self._ledger)
-        except BulkError:
-            return None
+def _name(measure: Measure) -> str:
+    """Name a measure as Prometheus does, which puts the unit last."""
+    name = f"bulk_{measure.name.replace('.', '_')}"
+    return f"{name}_seconds" if measure.unit == SECONDS else name
 
 
 @contextmanager
-def measured(order: Order, path: Path | None, port: int | None) -> Iterator[Metrics | None]:
+def measured(seen: Observed, path: Path | None, port: int | None) -> Iterator[None]:
     """Offer the metrics of a run until it ends; the file then says how, whatever it ends with.
 
     Raises:
         UsageError: They cannot be offered.
     """
     if path is None and port is None:
-        yield None
+        yield
         return
-    metrics = Metrics(path, order)
+    metrics = Metrics(seen, path)
     with ExitStack() as stack:
         _begin(metrics, path, port, stack)
+        seen.looks.append(metrics.look)
         try:
-            yield metrics
-        except BaseException as error:
-            metrics.code = _code(error)
-            raise
+            yield
         finally:
             with suppress(OSError):
                 metrics.write()
@@ -189,12 +137,3 @@ def _begin(metrics: Metrics, path: Path | None, port: int | None, stack: ExitSta
         ) from None
     except OSError as error:
         raise UsageError(f"{option} ({error.strerror})") from None
-
-
-def _code(error: BaseException) -> int:
-    """Return the exit code that an error ends the command with."""
-    if isinstance(error, BulkError | typer.Exit):
-        return error.exit_code
-    if isinstance(error, SystemExit) and isinstance(error.code, int):
-        return error.code
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNEXPECTED

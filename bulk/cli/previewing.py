@@ -31,6 +31,7 @@ def _text(shown: Preview) -> str:
     left = f", of which {shown.left:,} are people who have left the list" if shown.left else ""
     lines = [f"{shown.rows:,} rows{left}", *filter(None, [shown.compared])]
     lines += [f"warning: {warning}" for warning in shown.warnings]
+    lines += [f"notify: {shown.notify}"] if shown.notify else []
     for step in shown.steps:
         seconds = "rate found by trying" if step.seconds is None else f"about {step.seconds:,} s"
         undone = f", {step.approval}" if step.approval else ""

@@ -1,19 +1,20 @@
-"""Watches a run: bars on a terminal, a line every ten seconds elsewhere."""
+"""Watches a run: lines that are kept up to date on a terminal, a line every ten seconds elsewhere."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
-from rich.progress import Progress as Bars
+from rich.console import Console, ConsoleOptions
+from rich.live import Live
 from rich.text import Text
 
-from bulk.api.progress import Meter, Progress, StepProgress
+from bulk.api.progress import SENDING, Meter, Progress, StepProgress
+from bulk.cli.lines import ASCII, SIGNS, lines_of
 from bulk.cli.terminal import console
-from bulk.conversation import Status
 from bulk.runner.run import Run
 
 EVERY, EVERY_LINE = 0.25, 10.0
@@ -21,29 +22,79 @@ EVERY, EVERY_LINE = 0.25, 10.0
 READING = "reading"
 
 
-class _Facts(ProgressColumn):
-    """What the watcher last saw of a step."""
+class _Frame:
+    """What a terminal shows of the last look, laid out anew for the size that it has when it is drawn."""
 
-    def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("facts", "")))
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
+
+    def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Text]:
+        if self.progress is not None:
+            signs = ASCII if options.ascii_only else SIGNS
+            yield from lines_of(self.progress, options.max_width, max(1, screen.height - 1), signs)
+
+
+class Display:
+    """Lines on a terminal that are kept up to date; whatever else is printed stands above them."""
+
+    def __init__(self) -> None:
+        self._frame = _Frame()
+        self._live: Live | None = None
+
+    def show(self, progress: Progress) -> None:
+        """Draw how far the run is."""
+        self._frame.progress = progress
+        if self._live:
+            self._live.refresh()
+
+    def start(self) -> None:
+        """Begin to draw."""
+        screen = console(sys.stderr)
+        self._live = Live(
+            self._frame, console=screen, auto_refresh=False, transient=True, redirect_stdout=False
+        )
+        self._live.start(refresh=True)
+
+    def stop(self) -> None:
+        """Leave the terminal as if nothing had been drawn."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+
+class Teller:
+    """Writes lines, for logs of a container or a file."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._told: dict[str, StepProgress] = {}
+
+    def say(self, progress: Progress) -> None:
+        """Write a line about every step that is under way, or that is not what it was."""
+        if progress.phase == READING:
+            self._log.info(READING, rows=progress.rows_read, per_second=round(progress.rows_per_second, 1))
+        for step in progress.steps:
+            before = self._told.get(step.name)
+            if step.state == SENDING or before is None or before.counts != step.counts:
+                self._log.info("progress", **facts_of(step))
+            self._told[step.name] = step
 
 
 class Watcher:
     """Shows how far a run is, and tells ``also``; an async context manager round the run."""
 
     def __init__(
-        self, run: Run, log: Any, *, bars: bool, also: Callable[[Progress], None] | None = None
+        self, run: Run, log: Any, *, display: Display | None, also: Callable[[Progress], None]
     ) -> None:
         self._also = also
         self._meter = Meter(run)
-        self._log = log
-        self._bars = _bars() if bars else None
-        self._tasks: dict[int, TaskID] = {}
+        self._display = display
+        self._teller = Teller(log)
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        if self._bars:
-            self._bars.start()
+        if self._display:
+            self._display.start()
         self._watching = asyncio.create_task(self._watch(), name="progress")
         return self
 
@@ -52,20 +103,22 @@ class Watcher:
     ) -> None:
         if self._watching:
             self._watching.cancel()
-        self._show(self._look())
-        if self._bars:
-            self._bars.stop()
+        progress = self._look()
+        if self._display:
+            self._display.show(progress)
+            self._display.stop()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Leave the terminal to a question for a while."""
-        if self._bars:
-            self._bars.stop()
+        if self._display is None:
+            yield
+            return
+        self._display.stop()
         try:
             yield
         finally:
-            if self._bars:
-                self._bars.start()
+            self._display.start()
 
     async def _watch(self) -> None:
         looks = 0
@@ -73,65 +126,41 @@ class Watcher:
             await asyncio.sleep(EVERY)
             looks += 1
             progress = self._look()
-            self._show(progress)
-            if not self._bars and looks % int(EVERY_LINE / EVERY) == 0:
-                self._say(progress)
+            if self._display:
+                self._display.show(progress)
+            elif looks % int(EVERY_LINE / EVERY) == 0:
+                self._teller.say(progress)
 
     def _look(self) -> Progress:
         progress = self._meter.look(asyncio.get_running_loop().time())
-        if self._also:
-            self._also(progress)
+        self._also(progress)
         return progress
 
-    def _show(self, progress: Progress) -> None:
-        """Draw the bars, if there are any."""
-        if self._bars is None:
-            return
-        if progress.phase == READING:
-            self._draw(self._bars, -1, READING, f"{progress.rows_read:,} rows")
-        elif -1 in self._tasks:
-            self._bars.remove_task(self._tasks.pop(-1))
-        several = len(progress.destinations) > 1
-        for index, step in enumerate(progress.steps):
-            name = f"{step.name} at {step.destination}" if several else step.name
-            self._draw(self._bars, index, name, _facts(step), step.settled, step.sendable)
 
-    def _draw(
-        self, bars: Bars, index: int, name: str, facts: str, done: int = 0, total: int | None = None
-    ) -> None:
-        if index not in self._tasks:
-            self._tasks[index] = bars.add_task(name, total=total, facts=facts)
-        bars.update(self._tasks[index], completed=done, facts=facts)
-
-    def _say(self, progress: Progress) -> None:
-        """Write one line about every step."""
-        if progress.phase == READING:
-            self._log.info(READING, rows=progress.rows_read)
-        for step in progress.steps:
-            self._log.info(
-                "progress",
-                step=step.name,
-                destination=step.destination,
-                **step.counts,
-                per_second=round(step.per_second, 1),
-                **({"waiting": ", ".join(step.waiting)} if step.waiting else {}),
-            )
-
-
-def _facts(step: StepProgress) -> str:
-    bad = step.counts[Status.FAILED] + step.counts[Status.UNKNOWN]
-    parts = [f"{step.settled:,}/{step.sendable:,}", f"{step.per_second:,.0f}/s"]
-    parts.append(f"{bad:,} failed" if bad else "none failed")
+def facts_of(step: StepProgress) -> dict[str, Any]:
+    """Return what a line says of a step; what is not known, or nothing, is left out."""
+    facts: dict[str, Any] = {
+        "step": step.name,
+        "destination": step.destination,
+        "state": step.state,
+        **step.counts,
+        "remaining": step.remaining,
+        "per_second": round(step.per_second, 1),
+    }
+    if step.state == SENDING:
+        facts["requests_per_second"] = round(step.requests_per_second, 2)
+    if step.limit is not None:
+        facts |= {"limit": round(step.limit, 2), "limit_learned": step.limit_learned}
     if step.seconds_left is not None:
-        parts.append(f"{step.seconds_left:,.0f} s left")
-    return "  ".join([*parts, *step.waiting])
+        facts["seconds_left"] = round(step.seconds_left, 1)
+    if step.waiting:
+        facts["waiting"] = ", ".join(step.waiting)
+    if step.reasons:
+        facts["reasons"] = step.reasons
+    return facts
 
 
-def _bars() -> Bars:
-    return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        _Facts(),
-        console=console(sys.stderr),
-        transient=True,
-    )
+def display() -> Display | None:
+    """Return what draws on the terminal; None if there is none, or one on which nothing can be redrawn."""
+    dumb = os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+    return Display() if sys.stderr.isatty() and not dumb else None

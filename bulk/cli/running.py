@@ -1,19 +1,25 @@
 """Carries out ``bulk run``: let the run go, watch, sum up."""
 
+import asyncio
 import os
-import sys
+import shlex
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bulk.api.assembly import Assembly, Order, assembled
+from bulk.api.notifying import Notifier
 from bulk.cli.asking import Asker
+from bulk.cli.codes import code_of
 from bulk.cli.contacts import listing
 from bulk.cli.logs import logger, warn_of_network
 from bulk.cli.loop import runner, signals
-from bulk.cli.metrics import Metrics, measured
-from bulk.cli.progress import Watcher
+from bulk.cli.metrics import measured
+from bulk.cli.observed import Observed
+from bulk.cli.progress import Watcher, display
 from bulk.cli.summary import print_summary
+from bulk.cli.telemetry import telemetry
 from bulk.job import load_job
 
 
@@ -58,18 +64,50 @@ def execute(asked: Asked) -> int:
     )
     log = logger(json=asked.json_log, job=order.job.name)
     warn_of_network(log, order.ledger_path)
+    notifier = Notifier(order, log.info, log.warning)
+    seen = Observed(order)
     with (
-        measured(order, asked.metrics, asked.metrics_port) as metrics,
-        assembled(order, log.info, listing(log.info)) as assembly,
+        telemetry(seen, os.environ, log),
+        measured(seen, asked.metrics, asked.metrics_port),
+        seen.ending(),
     ):
-        code: int = runner()(_go(assembly, asked, log, metrics))
-        if metrics:
-            metrics.code = code
-    print_summary(order.ledger_path, code, as_json=asked.json_log)
+        try:
+            with assembled(order, log.info, listing(log.info)) as assembly:
+                code: int = runner()(_go(assembly, asked, log, seen))
+                seen.end(code)
+                print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
+                if order.job.notify:
+                    _tell(notifier.finished, log, code, assembly.ledger)
+        except Exception as error:
+            if order.job.notify:
+                _tell(notifier.failed, log, code_of(error), error)
+            raise
     return code
 
 
-async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | None) -> int:
+def _tell(told: Callable[..., Coroutine[Any, Any, None]], log: Any, *facts: Any) -> None:
+    """Have a webhook told; a signal ends that at once, and the run ends as it would have ended."""
+
+    async def unless_stopped() -> None:
+        task = asyncio.create_task(told(*facts), name="notify")
+        with signals(task.cancel):
+            await asyncio.wait([task])
+        if task.cancelled():
+            log.warning("webhook_not_told", why="interrupted")
+
+    runner()(unless_stopped())
+
+
+def _command(asked: Asked) -> str:
+    """Return the command line that goes on with a run; of settings only which: values may be secrets."""
+    said = ["bulk run", shlex.quote(str(asked.job))]
+    said += [f"--ledger {shlex.quote(str(asked.ledger))}"] if asked.ledger else []
+    said += [f"--set {one.partition('=')[0]}=..." for one in asked.settings]
+    said += ["--sandbox"] if asked.sandbox else []
+    return " ".join(said)
+
+
+async def _go(assembly: Assembly, asked: Asked, log: Any, seen: Observed) -> int:
     asker = Asker(
         yes=asked.yes,
         digest=asked.confirm,
@@ -78,8 +116,8 @@ async def _go(assembly: Assembly, asked: Asked, log: Any, metrics: Metrics | Non
         aside=lambda: watcher.aside(),  # noqa: PLW0108 - the watcher of the run that is not made yet
     )
     with assembly.run(asker, log.info) as run:
-        bars = not asked.json_log and sys.stderr.isatty()
-        watcher = Watcher(run, log, bars=bars, also=metrics.tell if metrics else None)
+        shown = None if asked.json_log else display()
+        watcher = Watcher(run, log, display=shown, also=seen.look)
         with signals(run.interrupt) as caught:
             async with watcher:
                 code = await run.go()

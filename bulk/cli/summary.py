@@ -1,57 +1,79 @@
-"""The table at the end of a run, and the commands that come next."""
+"""The table at the end of a run, why rows did not go well, and the commands that come next."""
 
+import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
+from rich.console import Console
 from rich.table import Table
 
 from bulk.cli.terminal import console
 from bulk.conversation import Status
 from bulk.ledger.view import View
-from bulk.report.summary import status_facts, top_reasons
+from bulk.report.advice import Commands, advice, finished_facts, remedies, stops
 
 
-def print_summary(path: Path, code: int, *, as_json: bool) -> None:
-    """Tell on stderr how every step stands, the commonest reasons, and where the ledger is."""
+def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
+    """Tell on stderr how every step stands, the commonest reasons, where the ledger is, and what comes next.
+
+    Args:
+        path: The ledger.
+        code: The exit code.
+        run: The command line that made it.
+        as_json: Whether it is told as one line of JSON.
+    """
+    commands = Commands(shlex.quote(str(path)), run)
     with View(path) as view:
         if as_json:
-            line = {"event": "finished", "exit_code": code, "ledger": str(path), **status_facts(view)}
-            sys.stderr.write(orjson.dumps(line).decode() + "\n")
+            sys.stderr.write(orjson.dumps(finished_facts(view, code, commands)).decode() + "\n")
             return
         screen = console(sys.stderr)
-        screen.print(counts_table(view))
-        for said in top_reasons(view):
-            screen.print(f"  {said}", markup=False)
-        screen.print(f"Ledger: {path}", markup=False)
-        for command in _next_steps(view, path):
-            screen.print(command, markup=False)
+        screen.print(counts_table(view, screen))
+        for said in [*told_causes(view, commands), *_next_steps(view, commands)]:
+            screen.print(said, markup=False)
 
 
-def counts_table(view: View) -> Table:
-    """Return the counts of every step as a table."""
-    table = Table("step", "rows", *(status.value for status in Status))
+def told_causes(view: View, commands: Commands | None = None) -> Iterator[str]:
+    """Yield the commonest reasons why rows did not go well, each with the command that deals with it."""
+    before: dict[str, str] = {}
+    for cause, remedy in remedies(view, commands):
+        yield f"  {cause}"
+        if remedy == before:
+            yield "    (as above)"
+        else:
+            yield f"    {remedy['why']}"
+            yield f"    {remedy['command']}"
+        before = remedy
+
+
+def counts_table(view: View, screen: Console) -> Table:
+    """Return the counts of every step as a table; too wide for a terminal, it leaves out empty columns."""
+    table = _table(view, tuple(Status))
+    if table.__rich_measure__(screen, screen.options.update(width=10_000)).maximum <= screen.width:
+        return table
+    found = {status for step in view.steps for status in Status if step.counts[status]}
+    narrow = _table(view, tuple(status for status in Status if status in found | {Status.SUCCEEDED}))
+    narrow.box, narrow.pad_edge, narrow.collapse_padding = None, False, True
+    return narrow
+
+
+def _table(view: View, statuses: tuple[Status, ...]) -> Table:
+    table = Table("step", "rows", *(status.value for status in statuses))
     for column in table.columns[1:]:
         column.justify = "right"
     for step in view.steps:
-        cells = (f"{step.counts[status]:,}" for status in Status)
+        cells = (f"{step.counts[status]:,}" for status in statuses)
         table.add_row(step.name, f"{view.rows or 0:,}", *cells)
     return table
 
 
-def _next_steps(view: View, path: Path) -> list[str]:
-    lines = []
-    if any(step.counts[Status.PENDING] for step in view.steps):
-        lines.append("Some rows are pending: run the same command again to continue.")
-    if any(step.counts[Status.FAILED] or step.counts[Status.REJECTED] for step in view.steps):
-        lines.append(
-            f"See which and why: bulk export {path} -o failed.csv --status failed,rejected --with-source"
-        )
-    if any(step.counts[Status.FAILED] for step in view.steps):
-        lines.append("Send the failed ones again: the same command with --retry failed")
-    if any(step.counts[Status.UNKNOWN] for step in view.steps):
-        lines.append(
-            "Look there whether the unknown ones arrived; to send them once more, whether they did or not:"
-            " the same command with --retry unknown"
-        )
-    return lines
+def _next_steps(view: View, commands: Commands) -> Iterator[str]:
+    """Yield why the run stopped, where the ledger is, and what goes on with it."""
+    for why in stops(view):
+        yield f"Stopped: {why}"
+    yield f"Ledger: {view.path}"
+    if view.state != "finished":
+        first = next(advice(view, commands))
+        yield from (first["why"], f"    {first['command']}")

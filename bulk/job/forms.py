@@ -17,6 +17,23 @@ def _credential(given: Any) -> Any:
     raise ValueError("expected text, or keys with text")
 
 
+def http_url(given: str, secrets: str = "auth") -> str:
+    """Return the address of a server, if it is one that may be named in a job.
+
+    Args:
+        given: The address.
+        secrets: The key under which credentials belong.
+
+    Raises:
+        ValueError: It is not, with a sentence for people.
+    """
+    if not given.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that begins with https://")
+    if "@" in given:
+        raise ValueError(f"expected a URL without a name or password; those belong under {secrets}")
+    return given
+
+
 def _is_text(values: list[Any]) -> bool:
     return bool(values) and all(isinstance(value, str) for value in values)
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bulk.errors import suggestion
-from bulk.job import lists, match, model
+from bulk.job import lists, match, model, notify
 from bulk.job.document import Document, Path
 
 _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
@@ -19,6 +19,7 @@ _KEYS: tuple[tuple[tuple[str | type, ...], type[BaseModel]], ...] = (
     (("sync",), model.Sync),
     (("guards",), model.Guards),
     (("ledger",), model.Ledger),
+    (("notify",), notify.Notify),
     (("match",), match.Match),
     (("match", "contacts"), match.Contacts),
     (("suppression", int), lists.People),

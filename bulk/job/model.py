@@ -17,9 +17,10 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from bulk.job.forms import CredentialText, Paths
+from bulk.job.forms import CredentialText, Paths, http_url
 from bulk.job.lists import Hold, Suppression
 from bulk.job.match import Match
+from bulk.job.notify import Notify
 from bulk.job.part import Part
 from bulk.job.units import parse_duration, parse_share
 from bulk.mapping.spec import Column, Constant, Conversion, Expression, FieldSpec, Nested, Shaping
@@ -218,11 +219,7 @@ class Destination(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _http(cls, given: str | None) -> str | None:
-        if given is not None and not given.startswith(("http://", "https://")):
-            raise ValueError("expected a URL that begins with https://")
-        if given is not None and "@" in given:
-            raise ValueError("expected a URL without a name or password; those belong under auth")
-        return given.rstrip("/") if given else given
+        return given if given is None else http_url(given).rstrip("/")
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -315,6 +312,7 @@ class JobFile(Part):
     suppression: list[Suppression] = Field(default=[])
     holds: list[Hold] = Field(default=[])
     match: Match | None = None
+    notify: Notify | None = None
 
     def keeps_hashed_keys(self, *, erasing: bool) -> bool:
         """Tell whether the ledger keeps hashed keys: where people are erased, unless told otherwise."""

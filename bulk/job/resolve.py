@@ -61,6 +61,7 @@ class Resolver:
             suppression=tuple(file.suppression),
             holds=tuple(file.holds),
             match=file.match,
+            notify=file.notify,
         )
 
     def destination(self, name: str, given: model.Destination) -> Destination | None:

@@ -19,6 +19,7 @@ from bulk.job.document import Document
 from bulk.job.lists import Hold, Suppression
 from bulk.job.match import Match
 from bulk.job.naming import key_field, key_of
+from bulk.job.notify import Notify
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate
 from bulk.retry import RetryPolicy
@@ -126,6 +127,7 @@ class Job:
     suppression: tuple[Suppression, ...] = ()
     holds: tuple[Hold, ...] = ()
     match: Match | None = None
+    notify: Notify | None = None
     settings: tuple[str, ...] = ()
     """The paths of the settings that were laid over the file; not their values, which may be secrets."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk.conversation import Status, Verification
+from bulk.ledger.reasons import BAD, Reasons
 
 CODES: tuple[Status, ...] = (
     Status.PENDING,
@@ -19,6 +20,7 @@ EARLIER_STEP = len(CODES)
 AWAITING = len(CODES) + 1
 """Code of rows that are pending, but sent and accepted: they are to be read back, not to be sent again."""
 _CODES = len(CODES) + 2
+_BAD = frozenset(CODE[status] for status in BAD)
 Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 
@@ -33,7 +35,8 @@ def code_set(*codes: int) -> Mask:
 class Board:
     """Statuses of the rows 1 to ``rows`` in one step: two bytes a row.
 
-    ``told`` marks the rows that the plan does not send; entries never speak of them.
+    ``told`` marks the rows that the plan does not send; entries never speak of them. ``outcomes`` counts
+    what settled for good since the board was folded.
     """
 
     def __init__(self, rows: int) -> None:
@@ -41,6 +44,8 @@ class Board:
         self.codes: npt.NDArray[np.uint8] = np.zeros(rows, dtype=np.uint8)
         self._counts = np.zeros(_CODES, dtype=np.int64)
         self._counts[0] = rows
+        self.reasons = Reasons(rows)
+        self.outcomes = 0
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -78,17 +83,22 @@ class Board:
         """Note what became of the rows in a range that were to be sent."""
         code = EARLIER_STEP if reason == "earlier_step" else CODE[status]
         code = AWAITING if verification == Verification.PENDING else code
+        if self.reasons.any or code in _BAD:
+            self.reasons.settle(first_row, last_row, self.told, status, reason)
         segment = self.codes[first_row - 1 : last_row]
+        final = code != AWAITING
         if first_row == last_row and not self.told[first_row - 1]:
             self._counts[segment[0]] -= 1
             self._counts[code] += 1
             segment[0] = code
+            self.outcomes += final
             return
         sent = ~self.told[first_row - 1 : last_row]
         before = segment[sent]
         self._counts -= np.bincount(before, minlength=_CODES)
         self._counts[code] += before.size
         segment[sent] = code
+        self.outcomes += before.size if final else 0
 
     def _recount(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> None:
         self._counts -= np.bincount(before, minlength=_CODES)

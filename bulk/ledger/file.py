@@ -302,13 +302,15 @@ def last_success(path: Path) -> float | None:
         LedgerError: The file is missing, not a ledger, or damaged.
     """
     whole = "coalesce(json_extract(facts, '$.limit'), json_extract(facts, '$.verify')) IS NULL"
-    found = _read_value(path, f"SELECT max(ended_at) FROM runs WHERE exit_code = ? AND {whole}", 0)  # noqa: S608 - a fixed text
-    return None if found is None else float(found)
+    ended = f"SELECT max(CAST(ended_at AS REAL)) FROM runs WHERE exit_code = ? AND {whole}"  # noqa: S608 - a fixed text
+    # asked every few seconds of a run: only what is read is looked at, not millions of entries
+    found: float | None = _read_value(path, ended, 0, checked=False)
+    return found
 
 
-def _read_value(path: Path, sql: str, *values: object) -> Any:
+def _read_value(path: Path, sql: str, *values: object, checked: bool = True) -> Any:
     """Return the first value of the first row that is found; None if nothing is."""
-    connection = connect_reader(path)
+    connection = connect_reader(path, values=checked)
     try:
         with translated(path):
             found = connection.execute(sql, values).fetchone()

@@ -23,6 +23,9 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
             frame = unpacked_told(body, board.codes.size)
             rows, places = told_rows(frame)
             board.tell(rows, status_codes(frame[STATUS])[places])
+            counted = frame.group_by(STATUS, REASON).agg((pl.col(LAST) - pl.col(ROW) + 1).sum())
+            for status, reason, count in counted.iter_rows():
+                board.reasons.tell(count, Status(status), reason)
         entries = connection.execute(
             "SELECT first_row, last_row, status, reason, verification FROM entries"
             " WHERE pass = ? AND step = ? ORDER BY seq",
@@ -30,6 +33,7 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
         )
         for first, last, status, reason, verification in entries:
             board.settle(first, last, Status(status), reason, verification)
+    board.outcomes = 0
 
 
 def not_there(connection: sqlite3.Connection, number: int, step: int, rows: int) -> Mask:

@@ -271,12 +271,18 @@ class Ledger:
             self.run = int(cursor.lastrowid or 0)
 
     def end_run(self, now: float, exit_code: int, learned: Mapping[str, Any]) -> None:
-        """Note how the run ended, and what it learned: ``rates`` that were found, ``pauses`` asked for."""
+        """Note how the run ended, and what it learned: ``rates`` found, ``pauses``, why it ``stopped``."""
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, facts = json_patch(facts, ?) WHERE run = ?",
                 (now, exit_code, orjson.dumps(learned).decode(), self.run),
             )
+
+    def learn(self, facts: Mapping[str, Any]) -> None:
+        """Note what came of the run beside its outcomes."""
+        learned = (orjson.dumps(facts).decode(), self.run)
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET facts = json_patch(facts, ?) WHERE run = ?", learned)
 
     def found_rates(self) -> dict[str, float]:
         """Return what rate each destination was last found to allow, where a run found it."""

@@ -1,6 +1,6 @@
 """Reading a ledger, also while a run writes it: counts, reasons, and one line per row and step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,8 +116,9 @@ class StepView:
         winner = self.winner[first_row - 1 : last_row]
         rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
         pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
-        indexed = self.entries.drop("first_row", "last_row").with_row_index("entry").cast({"entry": pl.Int32})
-        lines = pointers.join(indexed, on="entry", how="left", maintain_order="left")
+        holding = pl.Series("entry", np.unique(winner[winner >= 0]), dtype=pl.Int32)
+        entries = self.entries.drop("first_row", "last_row")[holding].with_columns(holding)
+        lines = pointers.join(entries, on="entry", how="left", maintain_order="left")
         lines = lines.join(
             self._told_each(first_row, last_row), on=ROW, how="left", suffix="_told", maintain_order="left"
         )
@@ -301,8 +302,16 @@ class View:
             for first, last, body in found:
                 yield first, last, unpacked(body)
 
-    def lines(self) -> Iterator[pl.DataFrame]:
+    @cached_property
+    def newest(self) -> int:
+        """The number of the newest entry of this pass; 0 if there is none."""
+        return int(self._query("SELECT max(seq) FROM entries WHERE pass = ?", self.number)[0][0] or 0)
+
+    def lines(self, after: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield one line per row and step, in row order, in chunks (columns of EXPORT).
+
+        Args:
+            after: The number of an entry: only rows for which a newer one holds.
 
         Raises:
             LedgerError: The source is still being read.
@@ -311,13 +320,19 @@ class View:
             raise LedgerError(
                 f"{self.path}: this pass is still reading its source; there are no outcomes yet"
             )
+        until = "SELECT count(*) FROM entries WHERE pass = ? AND step = ? AND seq <= ?"
+        steps = [] if after is None else self.steps
+        known = [self._query(until, self.number, step.index, after)[0][0] for step in steps]
         for first, last, keys in self.keys():
             with translated(self.path):
-                lines = self._lines(first, last, keys)
+                lines = self._lines(first, last, keys, known)
             yield lines
 
-    def _lines(self, first: int, last: int, keys: pl.DataFrame) -> pl.DataFrame:
+    def _lines(self, first: int, last: int, keys: pl.DataFrame, known: Sequence[int]) -> pl.DataFrame:
         frames = [step.outcomes(first, last) for step in self.steps]
+        if known:  # entries stand in the order in which they were written
+            pairs = zip(frames, known, strict=True)
+            frames = [frame.filter(pl.col("entry") >= count) for frame, count in pairs]
         together = pl.concat(frames).sort("row", maintain_order=True)
         return together.join(keys.select(KEYS.names()), on=ROW, how="left", maintain_order="left").select(
             pl.col(KEY).alias(name)

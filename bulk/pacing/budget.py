@@ -12,6 +12,7 @@ _JUST_PASSED = 2.0
 """A moment that passed so recently, in seconds, passed on the way back, or clocks differ a little."""
 _NUMBER = re.compile(r"\s*(\d{1,16}(?:\.\d{1,9})?)\s*(?:[,;].*)?", re.ASCII)
 _PREFIXES = ("ratelimit-", "x-ratelimit-")
+_REMAINING = tuple(f"{prefix}remaining" for prefix in _PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Budget:
 
 def has_budget(headers: Mapping[str, str]) -> bool:
     """Tell whether headers, names in lower case, say anything of a budget."""
-    return any(f"{prefix}remaining" in headers for prefix in _PREFIXES)
+    return _REMAINING[0] in headers or _REMAINING[1] in headers
 
 
 def read_budget(headers: Mapping[str, str], now_unix: float) -> Budget | None:

@@ -37,12 +37,20 @@ class Slot:
         self.sent: float | None = None
 
     async def __aenter__(self) -> Self:
-        await self._pacer._take_turn(self)  # noqa: SLF001 - a slot is the pacer's other half
+        await self.take()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.leave()
+
+    async def take(self) -> None:
+        """Wait for its turn, as entering the context does."""
+        await self._pacer._take_turn(self)  # noqa: SLF001 - a slot is the pacer's other half
+
+    def leave(self) -> None:
+        """Give it back, as leaving the context does; once for each that was taken."""
         self._pacer._leave(self)  # noqa: SLF001 - a slot is the pacer's other half
 
     def mark_sent(self) -> None:
@@ -127,6 +135,13 @@ class Pacer:
         """Seconds until something may be sent again; 0 if no pause is in force."""
         return max(0.0, self.paused_until - self._loop.time())
 
+    @property
+    def full_for(self) -> float:
+        """Seconds until every period that is counted has room for one more; 0 if they have."""
+        now = self._loop.time()
+        rooms = (window.next_room(now) for window in self._windows)
+        return max((room - now for room in rooms if room is not None), default=0.0)
+
     def slot(self) -> Slot:
         """Return a context to send exactly one request in; entering it waits for its turn."""
         return Slot(self)
@@ -172,7 +187,7 @@ class Pacer:
         if asked:
             self.pause(asked)
         self._changed()
-        budget = read_budget(headers, now_unix)
+        budget = read_budget(headers, now_unix) if headers else None
         if budget is not None:
             used = (budget.limit or 0.0) - budget.remaining
             self._heed(self._shared.heed(budget, now), used, now)

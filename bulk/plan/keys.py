@@ -15,3 +15,12 @@ def key_hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
         .to_series()
         .to_numpy()
     )
+
+
+def shared(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Tell of each hash whether it is there more than once; quick where none is."""
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not repeated.size:
+        return np.zeros(hashes.size, dtype=np.bool_)
+    return pl.Series(hashes).is_in(pl.Series(repeated)).to_numpy()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bulk.conversation import RECORD, ROW, Batch, Records, halves
-from bulk.plan.keys import key_hashes
+from bulk.plan.keys import key_hashes, shared
 
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
@@ -43,6 +43,27 @@ class Packer:
         self._max_bytes = max_bytes
         self._group = group
         self._left: pl.DataFrame | None = None
+
+    def needed(self, sendable: Mask, wanted: Mask, apart: int = 0) -> Mask:
+        """Return which records have to be packed, so that those wanted stand in the same batches as ever.
+
+        Args:
+            sendable: By row, whether there is a record of it.
+            wanted: By row, whether its batch is wanted.
+            apart: So many records at the beginning are packed apart from the others, and always wanted.
+        """
+        if not (sendable & wanted).any():
+            return np.zeros_like(sendable)
+        if self._group is not None or self._max_bytes is not None or self._keys_repeat:
+            return sendable  # where a batch ends depends on the records before it
+        ordinals = np.cumsum(sendable, dtype=np.uint32)[sendable]  # from 1
+        numbers = np.where(ordinals > apart, (ordinals - apart - 1) // self._size + 1, 0)
+        hit = np.zeros(int(numbers[-1]) + 1, dtype=np.bool_)
+        hit[numbers[wanted[sendable]]] = True
+        hit[0] = True
+        needed = sendable.copy()
+        needed[sendable] = hit[numbers]
+        return needed
 
     def add(self, frame: pl.DataFrame) -> Iterator[Batch]:
         """Take the next records (ROW, KEY, RECORD, …); yield the batches that are complete."""
@@ -127,7 +148,10 @@ def _earlier_occurrence(hashes: Hashes) -> Index:
 
 def _next_repeat(frame: pl.DataFrame) -> Index:
     """Return for each record where a batch that begins with it comes to a key it holds already."""
-    earlier = _earlier_occurrence(key_hashes(frame))
+    hashes = key_hashes(frame)
+    if not shared(hashes).any():
+        return np.full(hashes.size, hashes.size, dtype=np.int64)
+    earlier = _earlier_occurrence(hashes)
     repeats = np.full(earlier.size + 1, earlier.size, dtype=np.int64)
     again = np.flatnonzero(earlier >= 0)
     np.minimum.at(repeats, earlier[again], again)

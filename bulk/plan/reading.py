@@ -10,7 +10,7 @@ import polars as pl
 
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Comparison
-from bulk.plan.keys import key_hashes
+from bulk.plan.keys import key_hashes, shared
 from bulk.plan.removal import Leaving, not_concerned
 from bulk.plan.watching import Watch, Watching
 
@@ -334,6 +334,8 @@ def _joined(masks: Sequence[Mask], rows: int) -> Mask:
 
 def duplicates(rows: Index, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
     """Return the rows that yield to another of the same key, and beside each the row that is kept."""
+    several = shared(hashes)
+    rows, hashes = rows[several], hashes[several]
     order = np.argsort(hashes, kind="stable")
     grouped = hashes[order]
     if grouped.size == 0:

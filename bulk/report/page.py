@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bulk.conversation import Status, Verification
 from bulk.ledger.view import StepView, View
-from bulk.report.advice import advice
+from bulk.report.advice import advice, remedies
 from bulk.report.chart import clock, drawn, duration
 from bulk.report.evidence import moment
 from bulk.report.summary import kinds
@@ -82,6 +82,7 @@ def ledger_page(view: View, now: float, version: str, erasures: Mapping[str, Any
             exit_code=runs[-1]["exit_code"] if runs else None,
             settings=list(_settings(next((run["job"] for run in reversed(runs) if run["job"]), {}))),
             advice=list(advice(view)),
+            remedies=list(remedies(view)),
             ledger=view.path.name,
             keys=(view.fact("keys") or "plain").partition(" ")[0],
             sources=[path.rpartition("/")[2] for path in view.source["paths"]],

@@ -1,6 +1,7 @@
 """Summaries of a ledger: counts, reasons, rate, time left."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from bulk.ledger.view import StepView, View
 
 LATE = 10.0
 """Seconds over which the present rate is measured."""
-MOST_REASONS = 3
+MOST_REASONS, MOST_STEPS = 3, 3
 MOST_EXAMPLES = 8
 """Rows that are named of those that share a reason."""
 MOST_KINDS = 40
@@ -71,23 +72,57 @@ def seconds_left(view: View) -> float | None:
     return round(max(times), 1) if times else 0.0
 
 
-def top_reasons(view: View) -> list[str]:
-    """Name the commonest reasons why rows failed, were rejected or are unknown."""
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why some rows failed, were rejected or are unknown.
+
+    Attributes:
+        status: What became of them.
+        reason: Why, as a code.
+        rows: How many there are, over all steps.
+        steps: How many there are in each step, the most first.
+        row: One of them, in the step that has the most.
+        message: What we say of one of them; a destination's own words may name somebody.
+    """
+
+    status: str
+    reason: str
+    rows: int
+    steps: dict[str, int]
+    row: int
+    message: str
+
+    def __str__(self) -> str:
+        among = ", ".join(
+            [*list(self.steps)[:MOST_STEPS], *(["..."] if len(self.steps) > MOST_STEPS else [])]
+        )
+        message = f": {self.message}" if self.message else ""
+        return f"{among}: {self.rows:,} {self.status}: {self.reason}, such as row {self.row:,}{message}"
+
+
+def causes(view: View) -> list[Cause]:
+    """Return the commonest reasons why rows failed, were rejected or are unknown."""
     bad = [Status.FAILED.value, Status.REJECTED.value, Status.UNKNOWN.value]
-    lines = []
+    counts: dict[tuple[str, str], dict[str, int]] = {}
     for step in view.steps:
         found = step.tally.filter(pl.col("status").is_in(bad))
-        grouped = found.group_by("status", "reason").agg(
-            pl.col("rows").sum(), pl.col("error_message").first()
-        )
-        for status, reason, rows, message in (
-            grouped.sort("rows", descending=True).head(MOST_REASONS).iter_rows()
-        ):
-            # Why a row was rejected, or has no answer, we say; a destination's words may name somebody.
-            ours = status == Status.REJECTED or reason in LOST_REASONS
-            example = f", such as: {message}" if message and ours else ""
-            lines.append(f"{step.name}: {rows:,} {status}: {reason}{example}")
-    return lines
+        for *why, rows in found.group_by("status", "reason").agg(pl.col("rows").sum()).iter_rows():
+            counts.setdefault((why[0], why[1]), {})[step.name] = rows
+    common = sorted(counts.items(), key=lambda one: (-sum(one[1].values()), one[0]))
+    return [_cause(view, *why, steps) for why, steps in common[:MOST_REASONS]]
+
+
+def _cause(view: View, status: str, reason: str, counts: Mapping[str, int]) -> Cause:
+    steps = dict(sorted(counts.items(), key=lambda one: -one[1]))
+    step = next(step for step in view.steps if step.name in steps and steps[step.name] == max(steps.values()))
+    row = _first_rows(step, {"status": status, "reason": reason})[0]
+    said = step.outcomes(row, row)["error_message"][0] if _is_ours(status, reason) else ""
+    return Cause(status, reason, sum(steps.values()), steps, row, said)
+
+
+def _is_ours(status: str, reason: str) -> bool:
+    """Tell whether a message is ours: why a row was rejected, or has no answer; others may name somebody."""
+    return status == Status.REJECTED or reason in LOST_REASONS
 
 
 def kinds(step: StepView) -> tuple[list[dict[str, Any]], int]:
@@ -105,9 +140,14 @@ def kinds(step: StepView) -> tuple[list[dict[str, Any]], int]:
     )
     found = []
     for kind in grouped.head(MOST_KINDS).iter_rows(named=True):
-        ours = kind["status"] == Status.REJECTED or kind["reason"] in LOST_REASONS
+        ours = _is_ours(kind["status"], kind["reason"])
+        alike = {name: kind[name] for name in _KIND}
         found.append(
-            {**kind, "first": _first_rows(step, kind), "error_message": kind["error_message"] if ours else ""}
+            {
+                **kind,
+                "first": _first_rows(step, alike),
+                "error_message": kind["error_message"] if ours else "",
+            }
         )
     return found, max(0, grouped.height - MOST_KINDS)
 
@@ -125,7 +165,7 @@ def _told(step: StepView) -> pl.DataFrame:
 
 
 def _first_rows(step: StepView, kind: Mapping[str, Any]) -> list[int]:
-    alike = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(kind[name])) for name in _KIND)
+    alike = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in kind.items())
     told = told_rows(_told(step).filter(alike).sort(ROW).head(MOST_EXAMPLES))[0][:MOST_EXAMPLES].tolist()
     entries = step.entries.with_row_index("index").filter(alike)["index"].to_numpy()
     sent = np.flatnonzero(np.isin(step.winner, entries))[:MOST_EXAMPLES] + 1

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
 from bulk.conversation import ROW, Batch
@@ -71,20 +72,30 @@ EVERYTHING = Extent()
 
 
 def feed(
-    source: Rows, encode: Encode, told: Mask, packer: Packer, extent: Extent = EVERYTHING
+    source: Rows,
+    encode: Encode,
+    told: Mask,
+    packer: Packer,
+    extent: Extent = EVERYTHING,
+    wanted: Mask | None = None,
 ) -> Iterator[list[Batch]]:
     """Yield the batches of each chunk: every row that was not told otherwise, in source order.
+
+    Where some rows are ``wanted``, batches without any of them are left out as far as that can be known
+    without their records, and reading ends with the last one.
 
     Raises:
         SourceError: The source is not what it was when the run began; row numbers would be wrong.
     """
+    needed = _sendable(told, extent)
+    if wanted is not None:
+        needed = packer.needed(needed, wanted, extent.canary)
+    last = int(np.flatnonzero(needed)[-1]) + 1 if needed.any() else 0
     passed = 0
-    for chunk in source.chunks():
+    for chunk in source.chunks() if last else ():
         check_unchanged(source)
         rows = chunk.frame[ROW].to_numpy()
-        frame = chunk.frame.filter(pl.Series(~told[rows - 1]))
-        if extent.limit is not None:
-            frame = frame.head(extent.limit - passed)
+        frame = chunk.frame.filter(pl.Series(needed[rows - 1]))
         head, rest = _parted(frame, extent.canary - passed)
         passed += frame.height
         batches = list(packer.add(encode(head))) if head.height else []
@@ -93,9 +104,17 @@ def feed(
         if rest.height:
             batches += packer.add(encode(rest))
         yield batches
-        if passed == extent.limit:
+        if rows.size and rows[-1] >= last:
             break
     yield list(packer.end())
+
+
+def _sendable(told: Mask, extent: Extent) -> Mask:
+    """Return the rows that were not told otherwise, or the first of them."""
+    sendable = ~told
+    if extent.limit is not None:
+        sendable[np.flatnonzero(sendable)[extent.limit :]] = False
+    return sendable
 
 
 def _parted(frame: pl.DataFrame, at: int) -> tuple[pl.DataFrame, pl.DataFrame]:

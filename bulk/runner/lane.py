@@ -1,8 +1,8 @@
 """One destination of a run: its surfaces, its retries, its stop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bulk.conversation import NOT_CONFIGURED, Lost, Meaning, Reply, Request, Response
@@ -26,7 +26,13 @@ class Traffic:
 
 
 class Lane:
-    """One destination of a run; what stops it leaves the other destinations alone."""
+    """One destination of a run; what stops it leaves the other destinations alone.
+
+    Attributes:
+        ways: The ways to its surfaces; that to the main one has no name.
+        step: Index of the step under way, of all steps of the job; -1 before the first.
+        stage: What holds up its requests, in words; mostly empty.
+    """
 
     def __init__(
         self,
@@ -42,7 +48,10 @@ class Lane:
         self.stop = stop
         self.traffic = Traffic()
         self.before_wait: Callable[[], None] = _nothing
-        self._ways = ways
+        self.ways = ways
+        self.step = -1
+        self.stage = ""
+        self._waits: dict[object, float] = {}
         self._read = read
         self._policy = policy
         self._world = world
@@ -50,30 +59,56 @@ class Lane:
     @property
     def paused_for(self) -> float:
         """Seconds until something may be sent again; 0 if no pause is in force."""
-        return max(way.pacer.paused_for for way in self._ways.values())
+        return max(way.pacer.paused_for for way in self.ways.values())
 
     @property
     def pauses(self) -> list[tuple[float, float]]:
         """When its main surface wanted no requests, in unix seconds: starts and ends, oldest first."""
         behind = self._world.unix() - asyncio.get_running_loop().time()
-        pauses = self._ways[""].pacer.pauses
+        pauses = self.ways[""].pacer.pauses
         return [(round(start + behind, 3), round(end + behind, 3)) for start, end in pauses]
 
     @property
     def illness(self) -> str:
         """Why it has given no usable answer of late, in our own words; empty if it has."""
-        return next((way.illness for way in self._ways.values() if way.illness), "")
+        return next((way.illness for way in self.ways.values() if way.illness), "")
 
     @property
     def found_rate(self) -> float | None:
         """Requests per second that its main surface was found to allow; None if it never refused any."""
-        return self._ways[""].pacer.found
+        return self.ways[""].pacer.found
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return sum(way.pacer.in_flight for way in self.ways.values())
+
+    @property
+    def goes_on_in(self) -> float | None:
+        """Seconds until the first of those who let time pass goes on; None if nobody does."""
+        if not self._waits:
+            return None
+        return max(0.0, min(self._waits.values()) - asyncio.get_running_loop().time())
+
+    @contextmanager
+    def at_stage(self, stage: str) -> Iterator[None]:
+        """Say what holds up requests while the context lasts."""
+        self.stage = stage
+        try:
+            yield
+        finally:
+            self.stage = ""
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, holding neither a slot nor the rate."""
         self.before_wait()
-        with self.stop.interruptible():
-            await self._world.sleep(seconds)
+        one = object()
+        self._waits[one] = asyncio.get_running_loop().time() + seconds
+        try:
+            with self.stop.interruptible():
+                await self._world.sleep(seconds)
+        finally:
+            del self._waits[one]
 
     async def exchange(self, request: Request, tries: Tries, caution: Caution | None = None) -> Reply:
         """Send a request until there is an answer, or none is to be had.
@@ -81,7 +116,7 @@ class Lane:
         Raises:
             StoppingError: The destination stops; nothing is known about this request.
         """
-        way = self._ways.get(request.surface)
+        way = self.ways.get(request.surface)
         if way is None:
             message = f"the credential for its {request.surface} surface is not set"
             return Lost(NOT_CONFIGURED, message, processed=False)
@@ -99,7 +134,7 @@ class Lane:
                 return decision.lost
             if not isinstance(decision, Again):
                 why = self._why(reply) or decision.why
-                raise self._stopped(why, decision.seconds)
+                raise self._stopped(f"{why}; mend that" if meaning is Meaning.STOP else why, decision.seconds)
             so_far = decision.tries
             self.traffic.retries += 1
             await self.wait(decision.seconds)
@@ -112,15 +147,19 @@ class Lane:
         if permit is None:
             raise self._stopped(f"it has given no usable answer for too long ({way.illness})", None)
         try:
-            async with AsyncExitStack() as held:
-                with self.stop.interruptible():
-                    slot = await held.enter_async_context(way.pacer.slot())
+            slot = way.pacer.slot()
+            with self.stop.interruptible():
+                await slot.take()
+            try:
                 tries.check()
                 if caution:
                     await self._declare(caution, way)
                 tries.first_sent_at = tries.first_sent_at or self._world.unix()
                 self.traffic.requests += 1
+                way.requests += 1
                 reply = await way.sender.send(request, slot.mark_sent)
+            finally:
+                slot.leave()
         except BaseException:
             way.dropped(permit)
             raise

@@ -11,6 +11,7 @@ from bulk.errors import BulkError, RefusedError, StoppedError
 from bulk.ledger import Board, Ledger
 from bulk.plan.guards import Limits, plan_digest, refusals
 from bulk.plan.reading import Reading
+from bulk.runner.asking import asked_of
 from bulk.runner.committer import Committer, Work
 from bulk.runner.lane import Lane
 from bulk.runner.opening import open_lane
@@ -41,6 +42,7 @@ class Run:
         phase: ``reading``, ``sending`` or ``done``.
         rows_read: Rows the pre-pass has read so far.
         lanes: The destinations under way, by name.
+        asked: How many rows each step is to settle in this run; empty before anything is sent.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it connects
@@ -59,6 +61,7 @@ class Run:
         self.phase = "reading"
         self.rows_read = 0
         self.lanes: dict[str, Lane] = {}
+        self.asked: list[int] = []
         self._people = people
         self._world = world
         self._source_work = source_work
@@ -81,6 +84,10 @@ class Run:
         for lane in self.lanes.values():
             lane.stop.request()
 
+    def reads_lists(self, reason: str) -> bool:
+        """Tell whether lists that changed, of those who are held back for a reason, are being read again."""
+        return reason in self._suppressing and self._suppressing[reason].reading
+
     @property
     def unfinished(self) -> bool:
         """Whether rows are pending that this run was asked to settle."""
@@ -98,6 +105,7 @@ class Run:
             return StoppedError.exit_code
         planned = self._planned()
         await self._guard(planned, fresh=fresh)
+        self.asked = [asked_of(board, self.setup.options) for board in self.ledger.boards]
         self.phase = "sending"
         if fresh:
             await self._succeed_former()
@@ -292,10 +300,12 @@ class Run:
             task.cancel()
 
     def _learned(self) -> dict[str, dict[str, Any]]:
-        """Return what rates the destinations were found to allow, and when they wanted no requests."""
+        """Return what rates the destinations were found to allow, when they wanted none, why they stopped."""
         rates = {name: lane.found_rate for name, lane in self.lanes.items()}
         pauses = {name: lane.pauses for name, lane in self.lanes.items()}
+        stops = {name: str(lane.stop.reason) for name, lane in self.lanes.items() if lane.stop.reason}
         return {
+            **({"stopped": stops} if stops else {}),
             "rates": {name: rate for name, rate in rates.items() if rate is not None},
             "pauses": {name: told for name, told in pauses.items() if told},
         }

@@ -42,6 +42,11 @@ class Bounds:
     max_failure_rate: float | None = None
     again: frozenset[Status] = frozenset()
 
+    @property
+    def wanted(self) -> Mask:
+        """Whether a row is to be sent, by the code of what became of it so far."""
+        return code_set(CODE[Status.PENDING], EARLIER_STEP, *(CODE[status] for status in self.again))
+
 
 @dataclass(slots=True)
 class _Progress:
@@ -91,9 +96,7 @@ class Sending:
         self._untouched: tuple[Records | None, bool] = (None, False)
         self._queue: asyncio.Queue[tuple[Batch, int | None] | None] = asyncio.Queue(waiting)
         self._progress = _Progress()
-        self._wanted = code_set(
-            CODE[Status.PENDING], EARLIER_STEP, *(CODE[status] for status in bounds.again)
-        )
+        self._wanted = bounds.wanted
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Send what is wanted of ``batches``; return when all is settled or the stop was requested."""

@@ -58,11 +58,15 @@ class LaneSteps:
     async def run(self) -> None:
         """Run every step to its end, or until the destination stops."""
         for position, step in enumerate(self.steps):
-            if self.line.stop.requested or not await self._cleared(step):
-                return
+            if self.line.stop.requested:
+                break
+            self.line.step = step.index
+            if not await self._cleared(step):
+                break
             await self._run_step(step, self.steps[:position])
             await self.committer.flush()
             await self._verify(step)
+        self.line.step = len(self.setup.steps)
 
     async def _cleared(self, step: StepSetup) -> bool:
         """Before anything that can never be undone: is this the right account? If not, stop."""
@@ -71,7 +75,8 @@ class LaneSteps:
         if probe is None or not pending or not (step.operation.irreversible or self.lane.pinned):
             return True
         try:
-            reply = await self.line.exchange(probe.request, Tries())
+            with self.line.at_stage("asks whether this is the right account"):
+                reply = await self.line.exchange(probe.request, Tries())
         except StoppingError:
             return False
         problem = reply.message if isinstance(reply, Lost) else probe.problem(reply)
@@ -137,7 +142,9 @@ class LaneSteps:
         erasure = self._erasure(step)
         if erasure is not None and erasure.is_due and not self.line.stop.requested:
             chunks = feed(self.setup.source, self._encode(step), ~erasure.awaiting, erasure.packer())
-            await erasure.verify([batch async for batch in self._fed(chunks)])
+            batches = [batch async for batch in self._fed(chunks)]
+            with self.line.at_stage("reads back who was removed"):
+                await erasure.verify(batches)
 
     @property
     def _extent(self) -> Extent:
@@ -170,8 +177,9 @@ class LaneSteps:
 
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
-        told = self.ledger.boards[step.index].told
-        chunks = feed(self._rows(step), self._encode(step), told, step.packer(), self._extent)
+        board = self.ledger.boards[step.index]
+        wanted = self._bounds().wanted[board.codes]
+        chunks = feed(self._rows(step), self._encode(step), board.told, step.packer(), self._extent, wanted)
         async for batch in self._fed(chunks):
             yield batch
 
@@ -182,7 +190,7 @@ class LaneSteps:
         """Yield the batches of chunks, of which the next is read while the present one is used."""
         upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
         try:
-            while (batches := await upcoming) is not None:
+            while (batches := await self._next(upcoming)) is not None:
                 upcoming = asyncio.ensure_future(self.source_work(lambda: next(chunks, None)))
                 for batch in batches:
                     yield batch
@@ -191,6 +199,13 @@ class LaneSteps:
             raise StoppingError from None
         finally:
             upcoming.cancel()
+
+    async def _next(self, upcoming: asyncio.Future[list[Batch] | None]) -> list[Batch] | None:
+        """Wait for a chunk; only what is not there yet holds anybody up."""
+        if upcoming.done():
+            return upcoming.result()
+        with self.line.at_stage("reads the source"):
+            return await upcoming
 
     def _rows(self, step: StepSetup) -> Rows:
         return self.setup.source if step.removes is None else Left(self.ledger.keys_to_send(step.index))
@@ -201,7 +216,8 @@ class LaneSteps:
         await self._verify(step)
         bad = code_set(CODE[Status.FAILED], CODE[Status.UNKNOWN], CODE[Status.PENDING], AWAITING)
         faulty = [int(one.rows[0]) for one in canary if board.having(one.rows, bad).any()]
-        differing = [] if faulty else await self._differing(step, canary)
+        with self.line.at_stage("reads the canary back"):
+            differing = [] if faulty else await self._differing(step, canary)
         if faulty or differing:
             rows = ", ".join(map(str, faulty[:10]))
             what = f"of the first {len(canary)} records, {len(faulty)} did not go well (rows {rows})"

@@ -1,8 +1,7 @@
 """Stop is an event, not a cancellation: no new requests, and those in flight finish."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from bulk.errors import BulkError
 
@@ -32,20 +31,32 @@ class Stop:
             for task in self._waiting:
                 task.cancel()
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> "_Waiting":
         """Mark a stretch of mere waiting: the stop ends it with ``StoppingError``."""
-        if self.requested:
+        return _Waiting(self, self._waiting)
+
+
+class _Waiting:
+    """A stretch of mere waiting, as a context; written out, since every request goes through one."""
+
+    __slots__ = ("_all", "_stop", "_task")
+
+    def __init__(self, stop: Stop, everybody: "set[asyncio.Task[object]]") -> None:
+        self._stop = stop
+        self._all = everybody
+
+    def __enter__(self) -> None:
+        if self._stop.requested:
             raise StoppingError
         task = asyncio.current_task()
         if task is None:  # pragma: no cover - only tasks wait
             raise RuntimeError("waiting outside a task")
-        self._waiting.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self.requested and task.uncancel() == 0:
-                raise StoppingError from None
-            raise
-        finally:
-            self._waiting.discard(task)
+        self._task: asyncio.Task[object] = task
+        self._all.add(task)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._all.discard(self._task)
+        if isinstance(error, asyncio.CancelledError) and self._stop.requested and self._task.uncancel() == 0:
+            raise StoppingError from None

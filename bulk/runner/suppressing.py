@@ -52,6 +52,11 @@ class Suppressing:
     def __post_init__(self) -> None:
         self._lists, self._states = list(self.given.lists), list(self.given.states)
 
+    @property
+    def reading(self) -> bool:
+        """Whether a list that has changed is being read again, and everybody waits for it."""
+        return self._looking.locked()
+
     async def standing(self, batch: Batch) -> Index | None:
         """Tell the list in which each record of a batch stands now, or -1; None if nothing is new.
 

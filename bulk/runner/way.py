@@ -34,13 +34,18 @@ class World:
 
 
 class Way:
-    """Lets requests through to one surface, and learns from its answers."""
+    """Lets requests through to one surface, and learns from its answers.
+
+    Attributes:
+        requests: How many were let through.
+    """
 
     def __init__(
         self, sender: Sender, pacer: Pacer, policy: RetryPolicy, *, world: World, stop: Stop
     ) -> None:
         self.sender = sender
         self.pacer = pacer
+        self.requests = 0
         self._world = world
         self._stop = stop
         self._breaker = Breaker(policy, world.draw)
@@ -51,6 +56,13 @@ class Way:
     def illness(self) -> str:
         """Why it has given no usable answer of late; empty if it has."""
         return self._why_ill if self._breaker.suspicious else ""
+
+    @property
+    def left_alone_for(self) -> float | None:
+        """Seconds until it is probed again, as ill as it is; None if it is not left alone."""
+        if self._breaker.state is not BreakerState.OPEN:
+            return None
+        return self._breaker.next_try(asyncio.get_running_loop().time()) or 0.0
 
     async def permit(self) -> Permit | None:
         """Wait until the breaker lets a request through; None if it never will."""

@@ -1,6 +1,7 @@
 """Delimited text (csv, tsv) as chunks of text columns, every row checked before it is parsed."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,7 +14,7 @@ from bulk.errors import SourceError
 from bulk.source.decoding import Utf8
 from bulk.source.fields import Fields, Shape, read_fields, unreadable
 from bulk.source.options import Chunk, Sizes, malformed_rows, named_columns, same_columns, with_nulls
-from bulk.source.scanning import Scan, complete, scan
+from bulk.source.scanning import Scan, complete, scan, seems_plain
 from bulk.source.text import LONGEST_LINE, TextFile, place, too_long
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -75,9 +76,9 @@ class Delimited:
         done = 0
         for file, header in zip(self._files, self._headers, strict=True):
             where = place(file, self._files)
-            for found, line in self._scans(file, header):
+            for found, frame, line in self._scans(file, header):
                 if found.rows:
-                    yield self._chunk(found, done, line, where)
+                    yield self._chunk(found, frame, done, line, where)
                 done += found.rows
 
     def _header(self, file: TextFile) -> Header:
@@ -121,8 +122,8 @@ class Delimited:
             named_columns(columns, name), fields.end, lines + line_ends(text[len(blank) : fields.end])
         )
 
-    def _scans(self, file: TextFile, header: Header) -> Iterator[tuple[Scan, int]]:
-        """Yield the blocks of a file, checked, each with the number of its first line."""
+    def _scans(self, file: TextFile, header: Header) -> Iterator[tuple[Scan, pl.DataFrame, int]]:
+        """Yield the blocks of a file, checked, each with its good rows and the number of its first line."""
         shape = Shape(ord(self._separator), len(header.columns), self._sizes.longest)
         stream = Utf8(file.open, self._encoding)
         skip, line, rest, more = header.skipped, header.lines + 1, b"", True
@@ -132,18 +133,28 @@ class Delimited:
                 more = bool(data)
                 data, skip = data[skip:], max(0, skip - len(data))
                 block = rest + data if rest else data
-                found = scan(block, shape, final=not more)
+                found, frame = self._parsed(block, shape, final=not more)
                 rest = block[found.consumed :]
                 if len(rest) > LONGEST_LINE + shape.width * shape.longest:
                     raise too_long(file.name, line)
-                yield found, line
+                yield found, frame, line
                 line += found.lines
         finally:
             stream.close()
 
-    def _chunk(self, found: Scan, done: int, line: int, where: str) -> Chunk:
-        """Parse the good rows of a block and number them."""
-        frame = parse(found.text, self._columns, self._separator)
+    def _parsed(self, block: bytes, shape: Shape, *, final: bool) -> tuple[Scan, pl.DataFrame]:
+        """Check a block and parse its good rows."""
+        found = seems_plain(block, shape, final=final)
+        if found is not None:
+            with suppress(pl.exceptions.PolarsError):  # a row has more fields than columns
+                frame = parse(found.text, self._columns, self._separator)
+                if frame.height == found.rows:
+                    return found, frame
+        found = scan(block, shape, final=final)
+        return found, parse(found.text, self._columns, self._separator)
+
+    def _chunk(self, found: Scan, frame: pl.DataFrame, done: int, line: int, where: str) -> Chunk:
+        """Number the rows of a block."""
         good = np.arange(found.rows) if found.good is None else found.good
         if frame.height != good.size:
             raise SourceError(

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, Self
 import polars as pl
 
 from bulk.errors import SourceError
+from bulk.source.ahead import ahead
 from bulk.source.contents import Content, Keeper, check_text
 from bulk.source.database import common_schema, query_frames
 from bulk.source.delimited import Delimited
@@ -45,7 +46,7 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all rows in order, from the first."""
-        return self._reader.chunks()
+        return ahead(self._reader.chunks())
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the files hold, in order, whatever they are called.

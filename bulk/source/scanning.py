@@ -1,4 +1,4 @@
-"""Check and number the rows of a block of delimited text, all at once where they are plain.
+"""Check and number the rows of a block of delimited text, all at once.
 
 Every physical line is judged as if a row began there: by counting its separators, and by looking at
 what stands beside each of its quotes. The few lines that this cannot settle (an open quote, a quote
@@ -52,15 +52,34 @@ class Scan:
 
 def scan(block: bytes, shape: Shape, *, final: bool) -> Scan:
     """Check the rows of a block that are complete (of a final one: all rows)."""
-    if final and block and block[-1] not in (CR, LF):
-        block += b"\n"
+    block = _ended(block, final=final)
+    return _Lines(block, complete(block, final=final), shape).scan(final=final)
+
+
+def seems_plain(block: bytes, shape: Shape, *, final: bool) -> Scan | None:
+    """Return the rows of a block without quotes that has as many separators as good rows would have.
+
+    They are good rows if none of them has too many fields, which a parser notices: then none has too few.
+    """
+    block = _ended(block, final=final)
     end = complete(block, final=final)
-    if block.find(b'"', 0, end) < 0:
-        text = unix_lines(block[:end])
-        lines = plain_rows(text, shape)
-        if lines is not None:
-            return Scan(text, None, lines, [], end, lines)
-    return _Lines(block, end, shape).scan(final=final)
+    if block.find(b'"', 0, end) >= 0 or block.find(b"\0", 0, end) >= 0:
+        return None
+    text = unix_lines(block[:end])
+    found = np.frombuffer(text, np.uint8)  # which counts faster than bytes do
+    lines, separators = (int(np.count_nonzero(found == mark)) for mark in (LF, shape.separator))
+    if separators != lines * (shape.width - 1) or (shape.width == 1 and _blank(text)):
+        return None
+    return Scan(text, None, lines, [], end, lines)
+
+
+def _ended(block: bytes, *, final: bool) -> bytes:
+    return block + b"\n" if final and block and block[-1] not in (CR, LF) else block
+
+
+def _blank(text: bytes) -> bool:
+    """Tell whether any line holds nothing."""
+    return text.startswith(b"\n") or b"\n\n" in text
 
 
 def complete(block: bytes, *, final: bool) -> int:
@@ -72,22 +91,6 @@ def complete(block: bytes, *, final: bool) -> int:
 def unix_lines(text: bytes) -> bytes:
     """Turn CRLF and CR into LF."""
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
-
-
-def plain_rows(text: bytes, shape: Shape) -> int | None:
-    """Count the rows of quoteless text if every line of it is a good row, else return None."""
-    if b"\0" in text:
-        return None
-    found = np.frombuffer(text, np.uint8)
-    if shape.width == 1:
-        lines = text.count(b"\n")
-        blank = text.startswith(b"\n") or b"\n\n" in text
-        return None if blank or bytes([shape.separator]) in text else lines
-    marks = found[(found == shape.separator) | (found == LF)] == LF
-    rows, rest = divmod(marks.size, shape.width)
-    if rest or np.count_nonzero(marks) != rows or not marks[shape.width - 1 :: shape.width].all():
-        return None
-    return int(rows)
 
 
 @dataclass(slots=True)

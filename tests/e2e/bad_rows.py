@@ -70,68 +70,76 @@ ROWS = (
     _rejected(
         "too many fields",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: the row has 3 fields where the "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: the row has 3 fields where the "
         "header has 2\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE}marker.c@example.com,Marker,C\n",
     ),
     _rejected(
         "too few fields",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: the row has 1 field where the "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: the row has 1 field where the "
         "header has 2\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE}marker.c@example.com\n",
     ),
     _rejected(
         "NUL in a row",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: there is a NUL byte\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: there is a NUL byte\n"
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE}marker.c@example.com,Marker\0\n",
     ),
     _rejected(
         "unclosed quote",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: a quote is never closed\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: a quote is never closed\n"
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f'{PEOPLE}marker.c@example.com,"Marker\n',
     ),
     _rejected(
         "text after a closing quote",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: there is text after a closing "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: there is text after a closing "
         "quote\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f'{PEOPLE}marker.c@example.com,"Marker" C\n',
     ),
     _rejected(
         "wrong encoding",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: malformed_row, such as: line 4: there are bytes that the "
+        "upsert_user: 1 rejected: malformed_row, such as row 3: line 4: there are bytes that the "
         "encoding does not know\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "They cannot be taken apart: an export tells which lines of the source to mend.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE}marker.c@example.com,Märker\n".encode("cp1252"),
     ),
     _rejected(
         "no e-mail address",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        'upsert_user: 1 rejected: bad_value, such as: field "email": is not an e-mail address\n'
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        'upsert_user: 1 rejected: bad_value, such as row 3: field "email": is not an e-mail address\n'
+        "Mend them in an export with the columns of the source, and feed that back.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE}marker at example,Marker\n",
     ),
     _rejected(
         "no value where one is needed",
         "upsert_user │ 3 │ 2 │ 0 │ 1 │ 0 │ 0 │ 0\n"
-        "upsert_user: 1 rejected: missing_field, such as: no email\n"
-        "See which and why: bulk export trial.ledger -o failed.csv --status failed,rejected "
+        "upsert_user: 1 rejected: missing_field, such as row 3: no email\n"
+        "Mend them in an export with the columns of the source, and feed that back.\n"
+        "bulk export trial.ledger -o failed.csv --status failed,rejected "
         "--with-source",
         f"{PEOPLE},Marker\n",
     ),

@@ -33,7 +33,7 @@ def test_a_part_shows_its_own_rows_and_values() -> None:
     assert part.rows.tolist() == [3, 4]
     assert part.column("email") == ["p2@example.com", "p3@example.com"]
     assert part.value("email", 1) == "p3@example.com"
-    assert part.joined() == '{"email":"p2@example.com"},{"email":"p3@example.com"}'
+    assert part.joined() == b'{"email":"p2@example.com"},{"email":"p3@example.com"}'
 
 
 def test_a_field_that_no_step_maps_is_none_for_every_record() -> None:

@@ -12,7 +12,7 @@ from bulk.plan.packing import WINDOW, Packer, wanted_parts, without
 
 
 def records(keys: Sequence[str | None], rows: Sequence[int] | None = None) -> pl.DataFrame:
-    numbers = list(rows or range(1, len(keys) + 1))
+    numbers = list(range(1, len(keys) + 1) if rows is None else rows)
     return pl.DataFrame(
         {
             ROW: pl.Series(numbers, dtype=pl.UInt32),
@@ -35,7 +35,7 @@ def pack(
 
 
 def told(batch: Batch) -> list[int]:
-    assert batch.joined() == ",".join(f"[{row}]" for row in batch.rows)
+    assert batch.joined() == ",".join(f"[{row}]" for row in batch.rows).encode()
     rows: list[int] = batch.rows.tolist()
     return rows
 
@@ -71,6 +71,37 @@ def test_records_without_a_key_share_a_batch() -> None:
 
 KEYS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", None]), max_size=30)
 CUTS = st.lists(st.integers(0, 30), max_size=6)
+
+
+@given(
+    rows=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40),
+    size=st.integers(1, 6),
+    apart=st.integers(0, 9),
+    keys_repeat=st.booleans(),
+)
+def test_what_is_needed_stands_in_the_same_batches_as_if_all_were_packed(
+    rows: list[tuple[bool, bool]], size: int, apart: int, *, keys_repeat: bool
+) -> None:
+    sendable = np.array([one for one, _ in rows], dtype=np.bool_)
+    wanted = np.array([two for _, two in rows], dtype=np.bool_) & sendable
+    keys = [f"k{row % 7}" for row in range(len(rows))]
+
+    def packed(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[list[int]]:
+        numbers = (np.flatnonzero(chosen) + 1).tolist()
+        frame = records([keys[number - 1] for number in numbers], numbers)
+        packer = Packer(size, keys_repeat=keys_repeat)
+        parts = [*packer.add(frame[:apart]), *packer.end(), *packer.add(frame[apart:]), *packer.end()]
+        return [told(batch) for batch in parts]
+
+    needed = Packer(size, keys_repeat=keys_repeat).needed(sendable, wanted, apart)
+
+    def holds(batch: list[int]) -> bool:
+        return any(wanted[row - 1] for row in batch)
+
+    if needed.any():
+        assert list(filter(holds, packed(needed))) == list(filter(holds, packed(sendable)))
+        assert needed[np.flatnonzero(sendable)[:apart]].all()
+    assert needed.any() == wanted.any()
 
 
 @settings(deadline=None)

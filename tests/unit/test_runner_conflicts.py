@@ -1,7 +1,10 @@
 import asyncio
+import random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulk.conversation import KEY, ROW, Batch, Records
 from bulk.runner.conflicts import Conflicts
@@ -93,3 +96,46 @@ async def test_a_key_is_given_free_once() -> None:
 
     with pytest.raises(KeyError):
         conflicts.release(ticket)
+
+
+async def test_a_key_that_comes_again_in_a_later_chunk_waits_for_the_batch_of_an_earlier_one() -> None:
+    conflicts = Conflicts()
+    chunk, later = batch("a", "b", "c", "d"), batch("e", "c", "f", first_row=5)
+    first, second = await conflicts.hold(chunk.part(0, 2)), await conflicts.hold(chunk.part(2, 4))
+    third = await conflicts.hold(later.part(0, 1))
+
+    waiting = await waits(conflicts, later.part(1, 3))
+    conflicts.release(first)
+    conflicts.release(third)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    conflicts.release(second)
+
+    assert await waiting
+
+
+@given(
+    chunks=st.lists(st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=3, unique=True), min_size=1)),
+    settled=st.randoms(use_true_random=False),
+)
+async def test_no_two_batches_under_way_ever_share_a_key(
+    chunks: list[list[list[int]]], settled: random.Random
+) -> None:
+    conflicts, held = Conflicts(), dict[int, set[int]]()
+
+    for numbers in chunks:
+        whole = batch(*(str(number) for part in numbers for number in part))
+        start = 0
+        for part in numbers:
+            holding = asyncio.create_task(conflicts.hold(whole.part(start, start + len(part))))
+            start += len(part)
+            while not holding.done():
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                if not holding.done():
+                    ticket = settled.choice(sorted(held))
+                    conflicts.release(ticket)
+                    del held[ticket]
+            assert all(keys.isdisjoint(part) for keys in held.values())
+            held[holding.result()] = set(part)

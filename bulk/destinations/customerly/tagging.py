@@ -118,11 +118,10 @@ def _kind(batch: Batch, terms: Terms) -> str:
 
 
 def _request(batch: Batch, kind: str, *, untag: bool) -> Request:
-    name = orjson.dumps(batch.value("tag")).decode()
-    members = [f'"tag":{name}', *(['"untag":true'] if untag else ())]
+    members = [b'"tag":' + orjson.dumps(batch.value("tag")), *([b'"untag":true'] if untag else ())]
     if kind != "nobody":
-        members.append(f'"{kind}":[{batch.joined()}]')
-    return Request("POST", "/tags", f"{{{','.join(members)}}}".encode())
+        members.append(b'"%b":[%b]' % (kind.encode(), batch.joined()))
+    return Request("POST", "/tags", b"{%b}" % b",".join(members))
 
 
 def _refused(batch: Batch, response: Response) -> Split | Settle:

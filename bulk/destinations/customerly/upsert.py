@@ -28,10 +28,10 @@ from bulk.destinations.verdicts import LONGEST_MESSAGE, accepted, no_effect, ref
 
 def upsert(path: str, envelope: str) -> Callable[[Batch, Terms], Conversation]:
     """Return the conversation that posts a batch to ``path`` as ``{envelope: [records]}``."""
-    head = f'{{"{envelope}":['
+    head = f'{{"{envelope}":['.encode()
 
     def converse(batch: Batch, _terms: Terms) -> Conversation:
-        request = Request("POST", path, f"{head}{batch.joined()}]}}".encode())
+        request = Request("POST", path, head + batch.joined() + b"]}")
         reply: Reply = yield request
         if isinstance(reply, Lost):
             yield batch.settle(lost_verdict(request, reply))

@@ -56,10 +56,9 @@ def body_of(batch: Batch, options: HttpOptions) -> bytes | None:
         return form_of(str(batch.value(RECORD)))
     if options.envelope is None:
         return str(batch.value(RECORD)).encode()
-    listed = f"[{batch.joined()}]"
     if options.envelope == BARE:
-        return listed.encode()
-    return f"{{{orjson.dumps(options.envelope).decode()}:{listed}}}".encode()
+        return b"[%b]" % batch.joined()
+    return b"{%b:[%b]}" % (orjson.dumps(options.envelope), batch.joined())
 
 
 def form_of(record: str) -> bytes:

@@ -12,7 +12,7 @@ _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", 
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-def check_header_names(names: Mapping[str, str]) -> None:
+def check_names(names: Mapping[str, str]) -> None:
     """Refuse names that are no header names, or not a job's business.
 
     Raises:
@@ -23,10 +23,20 @@ def check_header_names(names: Mapping[str, str]) -> None:
             raise ValueError("a header's name holds letters, digits and hyphens")
         if name.lower() in _OURS:
             raise ValueError(f"the header {name} is set by the connection itself")
-        if name.lower() in _SECRET:
-            raise ValueError(f"the header {name} holds a secret; give it under auth of the destination")
     if len({name.lower() for name in names}) < len(names):
         raise ValueError("a header is given twice, in upper and lower case")
+
+
+def check_header_names(names: Mapping[str, str]) -> None:
+    """Refuse those too that hold secrets, which a destination has under ``auth``.
+
+    Raises:
+        ValueError: With a sentence for people.
+    """
+    check_names(names)
+    for name in names:
+        if name.lower() in _SECRET:
+            raise ValueError(f"the header {name} holds a secret; give it under auth of the destination")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""What grows with the rows, and what does not: processor, memory, the ledger."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from fixed_server import Server, fixed_server
+from measuring import Measured, cpu_of, in_turn, memory_of, seconds_of
+from place import Place
+from table import Row
+
+STEPS = (100, 10, 1)
+"""The rows of the large comparisons, divided by these."""
+SMALL = 10
+"""Memory is compared with that for so many times fewer rows."""
+JOBS = {
+    "plain": "batches, `keep_all`",
+    "everything": "batches, `keep_last`",
+    "sync": "batches, `sync: changes`",
+}
+
+
+def growth(place: Place) -> Iterator[Row]:
+    """Run two jobs over more and more rows."""
+    with fixed_server() as server:
+        for job in ("plain",) if place.quick else ("plain", "everything"):
+            for part in STEPS[-1:] if place.quick else STEPS:
+                rows = place.rows // part
+                runs = in_turn(place.times, ours=partial(carried, place, server, job, rows))["ours"]
+                yield {
+                    "job": JOBS[job],
+                    "rows": rows,
+                    "rows/s": round(rows / seconds_of(runs)),
+                    "CPU s": round(cpu_of(runs), 2),
+                    "CPU s per million": round(cpu_of(runs) / rows * 1e6, 2),
+                    "anonymous MB": round(memory_of(runs)),
+                    "ledger bytes per row": round(place.ledger_bytes() / rows, 2),
+                }
+
+
+def memory(place: Place) -> Iterator[Row]:
+    """Compare the memory of a large run with that of one a tenth its size, in batches and one by one."""
+    with fixed_server() as server:
+        for job, name in () if place.quick else JOBS.items():
+            yield _grown(name, partial(carried, place, server, job), place.rows)
+        yield _grown(
+            "one by one, `keep_last`", partial(carried, place, server, "single"), place.single * SMALL
+        )
+
+
+def _grown(name: str, run: "partial[Measured]", rows: int) -> Row:
+    fewer = rows // SMALL
+    small, large = run(fewer).anonymous_mb, run(rows).anonymous_mb
+    return {
+        "job": name,
+        "rows": f"{fewer:,} → {rows:,}",
+        "anonymous MB": f"{small:.0f} → {large:.0f}",
+        "ratio": round(large / small, 2) if small else None,
+        "bytes per further row": round((large - small) * 2**20 / (rows - fewer), 1),
+    }
+
+
+def carried(place: Place, server: Server, job: str, rows: int) -> Measured:
+    """Run a job over so many rows."""
+    source = place.rough(rows) if job == "everything" else place.plain(rows)
+    return place.run(job, source, server, "1" if job == "single" else "1000")

@@ -1,0 +1,192 @@
+"""The listener on the wire: what it answers, and what a stranger cannot take from it."""
+
+import asyncio
+import gzip
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from webhooks import CUSTOMERIO, CUSTOMERLY, KEY, SECRET, customerly_event, delivery, emails
+
+from bulk.listening.file import SuppressionFile
+from bulk.listening.serve import Address, Listening, serve
+from bulk.listening.server import Bounds
+from bulk.webhooks.customerio import CUSTOMERIO as VIA_CUSTOMERIO
+from bulk.webhooks.customerly import CUSTOMERLY as VIA_CUSTOMERLY
+from bulk.webhooks.judging import Count, Door, Proof
+
+DOORS = {
+    "customerly": Door(VIA_CUSTOMERLY, Proof((SECRET,), 0)),
+    "customerio": Door(VIA_CUSTOMERIO, Proof((KEY,), 300)),
+}
+ADA = customerly_event("ada@example.com")
+
+
+@dataclass
+class Served:
+    """A listener in this event loop."""
+
+    path: Path
+    url: str = ""
+    counts: Counter[Count] = field(default_factory=Counter)
+    unexpected: list[str] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def ask(
+        self, path: str, body: bytes = b"", headers: dict[str, str] | None = None, method: str = "POST"
+    ) -> int:
+        """Return the status of one request."""
+        reader, writer = await self.connect()
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: here",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        with suppress(ConnectionError):
+            await writer.drain()
+        status = int((await reader.readline()).split()[1])
+        writer.close()
+        return status
+
+    def emails(self) -> list[str]:
+        return emails(self.path.read_text().splitlines())
+
+
+@asynccontextmanager
+async def served(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[Served]:
+    """Run a listener until the test has seen enough; then all it counted is told."""
+    one = Served(folder / "un.csv")
+    ready = asyncio.Event()
+
+    def announce(url: str) -> None:
+        one.url = url
+        ready.set()
+
+    with closing(SuppressionFile(one.path)) as file:
+        listening = Listening(
+            DOORS,
+            file,
+            time.time,
+            announce,
+            one.counts.update,
+            one.unexpected.append,
+            drain=5.0,
+            bounds=bounds or Bounds(),
+        )
+        running = asyncio.create_task(serve(Address("127.0.0.1", 0), listening, one.stop))
+        await ready.wait()
+        try:
+            yield one
+        finally:
+            one.stop.set()
+            await running
+
+
+async def test_who_is_proven_is_recorded_before_the_answer_and_everybody_else_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as one:
+        assert await one.ask(*delivery(ADA, time.time())) == 200
+        assert one.emails() == ["ada@example.com"]
+        asked = {
+            "elsewhere": await one.ask("/else"),
+            "read": await one.ask(CUSTOMERLY, method="GET"),
+            "unproven": await one.ask("/customerly/not-the-secret", orjson.dumps(ADA)),
+            "unsigned": await one.ask(CUSTOMERIO, b"{}"),
+            "malformed": await one.ask(CUSTOMERLY, b"{"),
+            "packed": await one.ask(
+                CUSTOMERLY, gzip.compress(orjson.dumps(ADA)), {"Content-Encoding": "gzip"}
+            ),
+            "large": await one.ask(CUSTOMERLY, b" " * 1_000_001),
+            "health": await one.ask("/healthz", method="GET"),
+        }
+        assert asked == {
+            "elsewhere": 404,
+            "read": 405,
+            "unproven": 401,
+            "unsigned": 401,
+            "malformed": 400,
+            "packed": 400,
+            "large": 413,
+            "health": 200,
+        }
+    assert one.counts == {
+        Count.RECORDED: 1,
+        Count.ELSEWHERE: 2,
+        Count.UNPROVEN: 2,
+        Count.MALFORMED: 2,
+        Count.TOO_LARGE: 1,
+    }
+    assert one.unexpected == []
+
+
+async def test_many_at_once_are_each_recorded_once(tmp_path: Path) -> None:
+    events = [customerly_event(f"person{number % 40}@example.com") for number in range(120)]
+    async with served(tmp_path) as one:
+        answers = await asyncio.gather(*(one.ask(*delivery(event, time.time())) for event in events))
+        assert set(answers) == {200}
+        assert sorted(one.emails()) == sorted({f"person{number}@example.com" for number in range(40)})
+    assert one.counts == {Count.RECORDED: 40, Count.KNOWN: 80}
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    async with served(tmp_path, Bounds(body_seconds=0.1)) as one:
+        reader, writer = await one.connect()
+        writer.write(f"POST {CUSTOMERLY} HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n{{".encode())
+        assert b" 408 " in await reader.readline()
+        writer.close()
+    assert one.counts == {Count.TOO_SLOW: 1}
+
+
+async def test_a_connection_without_a_whole_request_is_closed(tmp_path: Path) -> None:
+    async with served(tmp_path, Bounds(idle_seconds=0.2)) as one:
+        reader, writer = await one.connect()
+        writer.write(b"POST /customerly HTTP/1.1\r\nHost: ")
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_one_connection_too_many_is_hung_up_and_the_others_go_on(tmp_path: Path) -> None:
+    async with served(tmp_path, Bounds(connections=2)) as one:
+        first, second = [await one.connect() for _ in range(2)]
+        reader, writer = await one.connect()
+        assert await reader.read() == b""
+        writer.close()
+        first[1].write(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert b" 200 " in await first[0].readline()
+        for _, open_one in (first, second):
+            open_one.close()
+    assert one.counts == {Count.TOO_MANY: 1}
+
+
+async def test_what_is_under_way_at_a_stop_is_recorded_and_answered(tmp_path: Path) -> None:
+    async with served(tmp_path) as one:
+        body = orjson.dumps(ADA)
+        reader, writer = await one.connect()
+        writer.write(
+            f"POST {CUSTOMERLY} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        )
+        assert await one.ask("/healthz", method="GET") == 200  # the first request has been taken up by now
+        one.stop.set()
+        with suppress(ConnectionError):
+            while True:  # until nobody is let in any more
+                (await one.connect())[1].close()
+        writer.write(body)
+        assert b" 200 " in await reader.readline()
+        writer.close()
+    assert one.emails() == ["ada@example.com"]
