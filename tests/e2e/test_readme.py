@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from pages import PAGES, REPOSITORY, Page, ends_with, page, words
+from pages import PAGES, README, REPOSITORY, Page, ends_with, page, words
 from workshop import Sandbox, Workshop, sandbox_with
 
 from bulk.job import load_job
@@ -92,6 +92,14 @@ def test_what_a_page_shows_to_type_runs_as_written(shown: Page, shop: Workshop) 
     assert ended
     expected = [(command, ends_with(command)) for command, _, _ in ended]
     assert expected == [(command, code) for command, code, _ in ended], ended
+
+
+def test_the_first_command_ends_as_the_readme_shows(shop: Workshop) -> None:
+    folder_of(README, shop.folder)
+    point_at_sandbox(shop)
+    (shown,) = (block.text for block in README.blocks if block.kind == "text")
+    printed = shop.bulk("run", "jobs/crm-migration.yaml").stderr
+    assert shown in printed
 
 
 def test_who_said_no_is_never_subscribed_in_the_new_account(shop: Workshop, sandbox: Sandbox) -> None:
