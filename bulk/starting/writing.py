@@ -20,8 +20,8 @@ _NEXT = (
     ("bulk run {} --limit 1", "one person for real: look at it there, then leave --limit out"),
 )
 _EDITOR = (
-    "An editor completes this file once `bulk schema > job.schema.json` has written the schema beside it and its"
-    " first line is `# yaml-language-server: $schema=job.schema.json`."
+    "An editor completes this file once `bulk schema > job.schema.json` has written the schema beside it and"
+    " its first line is `# yaml-language-server: $schema=job.schema.json`."
 )
 
 
