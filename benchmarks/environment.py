@@ -21,6 +21,7 @@ def python_of_peers() -> Path:
         sys.stderr.write(f"Installing other tools into {folder}, once.\n")
         venv.create(folder, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
-        subprocess.run(install, check=True, stdout=sys.stderr)
+        if subprocess.run(install, check=False, stdout=sys.stderr).returncode:
+            raise SystemExit("other tools could not be installed; what pip says stands above")
         whole.touch()
     return python

@@ -10,6 +10,8 @@ from table import Row
 
 STEPS = (100, 10, 1)
 """The rows of the large comparisons, divided by these."""
+FEW = 100
+"""Rows of the run that shows what the start costs."""
 SMALL = 10
 """Memory is compared with that for so many times fewer rows."""
 JOBS = {
@@ -23,18 +25,24 @@ def growth(place: Place) -> Iterator[Row]:
     """Run two jobs over more and more rows."""
     with fixed_server() as server:
         for job in ("plain",) if place.quick else ("plain", "everything"):
+            start = cpu_of(_runs(place, server, job, FEW))
             for part in STEPS[-1:] if place.quick else STEPS:
                 rows = place.rows // part
-                runs = in_turn(place.times, ours=partial(carried, place, server, job, rows))["ours"]
+                runs = _runs(place, server, job, rows)
                 yield {
                     "job": JOBS[job],
                     "rows": rows,
                     "rows/s": round(rows / seconds_of(runs)),
                     "CPU s": round(cpu_of(runs), 2),
                     "CPU s per million": round(cpu_of(runs) / rows * 1e6, 2),
+                    "without the start": round((cpu_of(runs) - start) / max(1, rows - FEW) * 1e6, 2),
                     "anonymous MB": round(memory_of(runs)),
                     "ledger bytes per row": round(place.ledger_bytes() / rows, 2),
                 }
+
+
+def _runs(place: Place, server: Server, job: str, rows: int) -> list[Measured]:
+    return in_turn(place.times, ours=partial(carried, place, server, job, rows))["ours"]
 
 
 def memory(place: Place) -> Iterator[Row]:

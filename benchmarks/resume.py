@@ -16,7 +16,8 @@ QUICKLY = 0.5
 """Of so few requests, what is left at 99 % may be over before the kill."""
 REQUESTS = 400
 """At least so many, or there would be no 99 %."""
-LOOK = 0.001
+LOOK = 0.01
+"""Seconds between two looks at the server; they cost next to nothing while it waits."""
 
 
 def resume(place: Place) -> Iterator[Row]:

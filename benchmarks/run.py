@@ -71,12 +71,16 @@ def read_command_line() -> argparse.Namespace:
 
 
 def compare(name: str, place: Place) -> list[Row]:
-    """Make a comparison, each row printed as soon as it is there."""
+    """Make a comparison, each row printed as soon as it is there; return none if it cannot be made."""
     rows = []
-    for row in COMPARISONS[name][1](place):
-        sys.stdout.write(f"{json.dumps({'table': name, **row}, ensure_ascii=False)}\n")
-        sys.stdout.flush()
-        rows.append(row)
+    try:
+        for row in COMPARISONS[name][1](place):
+            sys.stdout.write(f"{json.dumps({'table': name, **row}, ensure_ascii=False)}\n")
+            sys.stdout.flush()
+            rows.append(row)
+    except SystemExit as problem:
+        sys.stderr.write(f"{name}: {problem}\n")
+        return []
     return rows
 
 
@@ -86,14 +90,17 @@ def main() -> None:
     names = list(COMPARISONS) if "all" in given.comparisons else given.comparisons
     titles = {name: title for name, (title, _) in COMPARISONS.items()}
     asked = " ".join(word for word in sys.argv[1:] if word != "--write")
+    whole = True
     with tempfile.TemporaryDirectory(prefix="bulk-benchmark-") as folder:
         place = place_of(given, Path(folder))
         for name in names:
             measured = f"{circumstances()}: `run.py {asked}`"
             rows = compare(name, place)
-            if given.write:
+            whole = whole and bool(rows)
+            if given.write and rows:
                 keep(given.write / "results.json", name, rows, measured)
                 publish(given.write / "README.md", read(given.write / "results.json"), titles)
+    sys.exit(0 if whole else 1)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,13 @@ import requests
 from asked import asked, nested, records
 
 HEADERS = {"Content-Type": "application/json"}
-FEWEST = 1000
-"""Rows of a file, at least."""
 
 
 def main() -> None:
     """Set dlt up by its environment variables, and run a pipeline."""
     given = asked()
     # Without a limit there is one file, which is one job, which is one worker.
-    os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = str(max(FEWEST, given.rows // given.connections))
+    os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = str(-(-given.rows // given.connections))
     os.environ["LOAD__WORKERS"] = str(given.connections)
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt  # reads its settings when it is loaded

@@ -103,10 +103,18 @@ def feed(
             batches += packer.end()
         if rest.height:
             batches += packer.add(encode(rest))
+        _join(batches)
         yield batches
         if rows.size and rows[-1] >= last:
             break
     yield list(packer.end())
+
+
+def _join(batches: list[Batch]) -> None:
+    """Have records that share a request joined by the thread that reads, not by the loop that sends."""
+    for batch in batches:
+        if len(batch) > 1:
+            _ = batch.records.joined  # once for all batches of the same records
 
 
 def _sendable(told: Mask, extent: Extent) -> Mask:

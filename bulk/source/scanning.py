@@ -147,21 +147,28 @@ class _Lines:
         """Set the state of every line that can be settled by itself, and mark the others special."""
         quotes = np.flatnonzero(found == QUOTE)
         separators = np.flatnonzero(found == self.shape.separator)
+        before = np.searchsorted(separators, self.starts)
+        self.counts = np.diff(before, append=separators.size)
+        special = np.zeros(self.starts.size, np.bool_)
         if quotes.size:
-            special, before = self._quotes(found, quotes)
-            inside = (np.cumsum(found == QUOTE, dtype=np.uint8) & 1).astype(np.bool_)[separators]
-            numbers = self._line_numbers(separators)
-            inside ^= (before & 1).astype(np.bool_)[numbers]
-            self.counts = np.bincount(numbers[~inside], minlength=self.starts.size)
-        else:
-            special = np.zeros(self.starts.size, np.bool_)
-            self.counts = np.diff(np.searchsorted(separators, self.starts), append=separators.size)
+            special = self._quotes(found, quotes)
+            self._leave_out_quoted(separators, before, quotes)
         good = (self.counts == self.shape.width - 1) & ~self._with_nul(found)
         self.states = np.where(good, np.uint8(GOOD), np.uint8(BAD))
         self.states[self.starts == self.stops] = BLANK
         self.states[special] = SPECIAL
 
-    def _quotes(self, found: npt.NDArray[np.uint8], quotes: _Array) -> tuple[_Flags, _Array]:
+    def _leave_out_quoted(self, separators: _Array, before: _Array, quotes: _Array) -> None:
+        """Count no separators within quotes; only lines that have quotes are looked at."""
+        lines = np.unique(np.searchsorted(self.starts, quotes, side="right") - 1)
+        counts = self.counts[lines]
+        numbers = np.repeat(np.arange(lines.size), counts)
+        offsets = np.arange(numbers.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.searchsorted(quotes, separators[before[lines][numbers] + offsets])
+        within = (places - np.searchsorted(quotes, self.starts[lines])[numbers]) & 1
+        self.counts[lines] = np.bincount(numbers[within == 0], minlength=lines.size)
+
+    def _quotes(self, found: npt.NDArray[np.uint8], quotes: _Array) -> _Flags:
         """Look beside each quote: odd ones must open a field (or be doubled), even ones close it."""
         before = np.searchsorted(quotes, self.starts)
         counts = np.diff(before, append=quotes.size)
@@ -173,7 +180,7 @@ class _Lines:
         special = (counts & 1).astype(np.bool_)
         special |= (counts > 0) & (self.stops - self.starts > self.shape.longest)
         special[self._line_numbers(quotes[~edge[beside]])] = True
-        return special, before
+        return special
 
     def _line_numbers(self, positions: _Array) -> _Array:
         """Return the line of each of some ascending positions."""
