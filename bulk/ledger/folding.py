@@ -55,6 +55,8 @@ def intended(connection: sqlite3.Connection, path: Path, number: int, step: int,
         )
         for first, last, withdrawn in intents:
             marks[first - 1 : last] = not withdrawn
+        if not marks.any():
+            return marks
         failures = connection.execute(
             "SELECT first_row, last_row, reason FROM entries"
             " WHERE pass = ? AND step = ? AND status = 'failed'",

@@ -1,7 +1,6 @@
 """Reading a ledger, also while a run writes it: counts, reasons, and one line per row and step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -12,32 +11,15 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
-from bulk.conversation import KEY, ROW, Status, Verification
+from bulk.conversation import KEY, ROW, Status
 from bulk.errors import LedgerError
 from bulk.ledger.board import Board
-from bulk.ledger.columns import KEYS, LAST, TOLD, told_rows, unpacked, unpacked_told
+from bulk.ledger.columns import KEYS, LAST, TOLD, unpacked, unpacked_told
 from bulk.ledger.file import connect_reader, translated
 from bulk.ledger.folding import fold
 from bulk.ledger.shape import LAST_ROW
+from bulk.ledger.standing import ENTRIES, PLANNED, UNSETTLED, StepView
 
-ENTRIES = pl.Schema(
-    {
-        "first_row": pl.Int64,
-        "last_row": pl.Int64,
-        "status": pl.String,
-        "reason": pl.String,
-        "http_status": pl.Int64,
-        "error_code": pl.String,
-        "error_message": pl.String,
-        "attempts": pl.Int64,
-        "request_id": pl.String,
-        "first_sent_at": pl.Float64,
-        "finished_at": pl.Float64,
-        "verification": pl.String,
-        "verified_at": pl.Float64,
-        "object_id": pl.String,
-    }
-)
 EXPORT = (
     "row",
     "key",
@@ -58,88 +40,9 @@ EXPORT = (
     "object_id",
 )
 """The contract's columns, in its order."""
-_TOLD, _PENDING = -1, -2
 _AT_ONCE = 65_536
 _VERIFIED_AT = "CASE WHEN verification IN ('absent', 'still_present') THEN finished_at END"
 _ENTRY_COLUMNS = ", ".join(_VERIFIED_AT if name == "verified_at" else name for name in ENTRIES)
-
-
-@dataclass(frozen=True)
-class StepView:
-    """One step of a pass: what the plan told, what was answered, and which entry holds for each row."""
-
-    index: int
-    name: str
-    destination: str
-    operation: str
-    told: pl.DataFrame
-    entries: pl.DataFrame
-    winner: npt.NDArray[np.int32]
-    """Per row the index of the entry that holds: -1 for a row that is told, -2 for a pending one."""
-
-    @cached_property
-    def held(self) -> pl.DataFrame:
-        """The entries that hold for any row (columns of ENTRIES, and ``rows``: for how many)."""
-        rows = np.bincount(self.winner[self.winner >= 0], minlength=self.entries.height)
-        return self.entries.with_columns(pl.Series("rows", rows, dtype=pl.UInt32)).filter(pl.col("rows") > 0)
-
-    @cached_property
-    def tally(self) -> pl.DataFrame:
-        """Rows by status, reason and message (columns status, reason, error_message, rows)."""
-        answered = self.held.select("status", "reason", "error_message", "rows")
-        told = self.told.select(
-            "status",
-            "reason",
-            pl.col("message").alias("error_message"),
-            (pl.col(LAST) - pl.col(ROW) + 1).alias("rows"),
-        )
-        groups = ["status", "reason", "error_message"]
-        together: pl.DataFrame = pl.concat([answered, told])
-        return together.group_by(groups).agg(pl.col("rows").sum()).sort(groups)
-
-    @cached_property
-    def counts(self) -> dict[str, int]:
-        """Rows by status; every status is there."""
-        counts = {status.value: 0 for status in Status}
-        counts |= dict(self.tally.group_by("status").agg(pl.col("rows").sum()).iter_rows())
-        counts[Status.PENDING] += int(np.count_nonzero(self.winner == _PENDING))
-        return counts
-
-    @cached_property
-    def awaiting(self) -> int:
-        """How many rows were accepted and not read back yet."""
-        accepted = (self.entries["verification"] == Verification.PENDING).to_numpy()
-        return int(np.count_nonzero(accepted[self.winner[self.winner >= 0]]))
-
-    def outcomes(self, first_row: int, last_row: int) -> pl.DataFrame:
-        """Return the outcomes of a range of rows, one line each, without keys (columns of EXPORT but key)."""
-        winner = self.winner[first_row - 1 : last_row]
-        rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
-        pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
-        holding = pl.Series("entry", np.unique(winner[winner >= 0]), dtype=pl.Int32)
-        entries = self.entries.drop("first_row", "last_row")[holding].with_columns(holding)
-        lines = pointers.join(entries, on="entry", how="left", maintain_order="left")
-        lines = lines.join(
-            self._told_each(first_row, last_row), on=ROW, how="left", suffix="_told", maintain_order="left"
-        )
-        return lines.with_columns(
-            pl.coalesce("status", "status_told", pl.lit(Status.PENDING.value)).alias("status"),
-            pl.coalesce("reason", "reason_told", pl.lit("")).alias("reason"),
-            pl.coalesce("error_message", "error_message_told", pl.lit("")).alias("error_message"),
-            pl.col(ROW).alias("row"),
-            pl.lit(self.name).alias("step"),
-            pl.lit(self.destination).alias("destination"),
-            pl.lit(self.operation).alias("operation"),
-        )
-
-    def _told_each(self, first_row: int, last_row: int) -> pl.DataFrame:
-        """Return what a range of rows was told, one line each (ROW, status, reason, error_message)."""
-        within = self.told.filter((pl.col(ROW) <= last_row) & (pl.col(LAST) >= first_row)).with_columns(
-            pl.col(ROW).clip(lower_bound=first_row), pl.col(LAST).clip(upper_bound=last_row)
-        )
-        rows, places = told_rows(within)
-        each = within.select("status", "reason", pl.col("message").alias("error_message"))[places]
-        return each.with_columns(pl.Series(ROW, rows, dtype=pl.UInt32))
 
 
 class View:
@@ -265,14 +168,14 @@ class View:
         return pl.concat([ENTRIES.to_frame(), *frames], rechunk=True)
 
     def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> npt.NDArray[np.int32]:
-        winner = np.full(self.rows or 0, _PENDING, dtype=np.int32)
+        winner = np.full(self.rows or 0, UNSETTLED, dtype=np.int32)
         if self.rows is None:
             return winner
         edges = np.zeros(winner.size + 1, dtype=np.int8)
         edges[told[ROW].to_numpy().astype(np.int64) - 1] += 1
         edges[told[LAST].to_numpy().astype(np.int64)] -= 1
         sent = np.cumsum(edges[:-1], dtype=np.int8) == 0
-        winner[~sent] = _TOLD
+        winner[~sent] = PLANNED
         for index, (first, last) in enumerate(entries.select("first_row", "last_row").iter_rows()):
             segment = winner[first - 1 : last]
             segment[sent[first - 1 : last]] = index

@@ -52,18 +52,20 @@ class Packer:
             wanted: By row, whether its batch is wanted.
             apart: So many records at the beginning are packed apart from the others, and always wanted.
         """
-        if not (sendable & wanted).any():
-            return np.zeros_like(sendable)
-        if self._group is not None or self._max_bytes is not None or self._keys_repeat:
-            return sendable  # where a batch ends depends on the records before it
-        ordinals = np.cumsum(sendable, dtype=np.uint32)[sendable]  # from 1
-        numbers = np.where(ordinals > apart, (ordinals - apart - 1) // self._size + 1, 0)
+        wanted = sendable & wanted
+        if not wanted.any():
+            return wanted
+        depends = self._group is not None or self._max_bytes is not None or self._keys_repeat
+        if depends or (wanted == sendable).all():
+            return sendable  # where a batch ends depends on the records before it, or all are wanted
+        numbers = np.cumsum(sendable, dtype=np.int32)  # of records, from 1; then of batches
+        numbers += self._size - apart - 1
+        numbers //= self._size
+        np.maximum(numbers, 0, out=numbers)
         hit = np.zeros(int(numbers[-1]) + 1, dtype=np.bool_)
-        hit[numbers[wanted[sendable]]] = True
+        hit[numbers[wanted]] = True
         hit[0] = True
-        needed = sendable.copy()
-        needed[sendable] = hit[numbers]
-        return needed
+        return sendable & hit[numbers]
 
     def add(self, frame: pl.DataFrame) -> Iterator[Batch]:
         """Take the next records (ROW, KEY, RECORD, …); yield the batches that are complete."""

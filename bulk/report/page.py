@@ -6,7 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bulk.conversation import Status, Verification
-from bulk.ledger.view import StepView, View
+from bulk.ledger.standing import StepView
+from bulk.ledger.view import View
 from bulk.report.advice import advice, remedies
 from bulk.report.chart import clock, drawn, duration
 from bulk.report.evidence import moment

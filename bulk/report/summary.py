@@ -9,7 +9,8 @@ import polars as pl
 
 from bulk.conversation import LOST_REASONS, ROW, Status
 from bulk.ledger.columns import LAST, told_rows
-from bulk.ledger.view import StepView, View
+from bulk.ledger.standing import StepView
+from bulk.ledger.view import View
 
 LATE = 10.0
 """Seconds over which the present rate is measured."""
@@ -52,9 +53,9 @@ def rate(step: StepView) -> float:
     if step.entries.is_empty():
         return 0.0
     last = step.entries["finished_at"].max()
-    chosen = step.entries["finished_at"] > float(last) - LATE  # type: ignore[arg-type]  # floats
-    late = step.entries.filter(chosen)
-    rows = np.count_nonzero(chosen.to_numpy()[step.winner[step.winner >= 0]])
+    is_late = pl.col("finished_at") > float(last) - LATE  # type: ignore[arg-type]  # floats
+    late = step.entries.filter(is_late)
+    rows = step.held.filter(is_late)["rows"].sum()
     span = float(late["finished_at"].max()) - float(late["first_sent_at"].fill_null(last).min())  # type: ignore[arg-type]  # floats
     return float(rows) / span if span > 0 else 0.0
 

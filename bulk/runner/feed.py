@@ -89,8 +89,8 @@ def feed(
     """
     needed = _sendable(told, extent)
     if wanted is not None:
-        needed = packer.needed(needed, wanted, extent.canary)
-    last = int(np.flatnonzero(needed)[-1]) + 1 if needed.any() else 0
+        needed, wanted = packer.needed(needed, wanted, extent.canary), None
+    last = needed.size - int(np.argmax(needed[::-1])) if needed.any() else 0
     passed = 0
     for chunk in source.chunks() if last else ():
         check_unchanged(source)
