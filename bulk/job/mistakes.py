@@ -1,8 +1,9 @@
 """Pydantic's errors as sentences of ours: where, what was expected and found, and the nearest right name."""
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
@@ -111,8 +112,8 @@ def _shown(value: Any, *, shows_text: bool) -> str:
     return str(value) if shows_text else "a number"
 
 
-def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, str]]:
-    """Yield where and what is wrong with keys that a system or an operation has of its own.
+def own_mistakes(errors: Sequence[Mapping[str, Any]], kind: type[Any]) -> Iterator[tuple[Path, str]]:
+    """Yield where and what is wrong with keys that a system or an operation has of its own, as a dataclass.
 
     Where a value may be an object or a certain word, pydantic says why it is neither; what is wrong with an
     object is told alone.
@@ -126,23 +127,34 @@ def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, st
         where: Path = error["loc"]
         above = next((above for above in words if where[: len(above)] == above), None)
         if above is None:
-            yield where, _own(error)
+            yield where, _own(error, where, kind)
         elif _is_word(where):
             continue
         elif error["type"] == "dataclass_type":
             yield above, f"expected {words[above]} or keys with values"
         else:
-            yield (*above, *where[len(above) + 1 :]), _own(error)
+            place = (*above, *where[len(above) + 1 :])
+            yield place, _own(error, place, kind)
 
 
 def _is_word(where: Path) -> bool:
     return str(where[-1]).startswith("literal[") if where else False
 
 
-def _own(error: Mapping[str, Any]) -> str:
+def _own(error: Mapping[str, Any], where: Path, kind: type[Any]) -> str:
     if error["type"] == "unexpected_keyword_argument":
-        return "unknown key"
+        return f"unknown key{suggestion(str(where[-1]), _members(kind, where[:-1]))}"
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+
+
+def _members(kind: Any, where: Path) -> list[str]:
+    """Return the names that an object below a dataclass may have."""
+    for part in where:
+        hint = get_type_hints(kind).get(str(part))
+        kind = next((one for one in (hint, *get_args(hint)) if dataclasses.is_dataclass(one)), None)
+        if kind is None:
+            return []
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def place_of(loc: tuple[str | int, ...]) -> Path:

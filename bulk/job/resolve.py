@@ -127,7 +127,7 @@ class Resolver:
         try:
             return TypeAdapter(kind).validate_python({k: v for k, v in extras.items() if k in own})
         except ValidationError as error:
-            for where, message in own_mistakes(error.errors(include_url=False, include_input=False)):
+            for where, message in own_mistakes(error.errors(include_url=False, include_input=False), kind):
                 at = (*path, *where)
                 self.complain(at, message + but_found(self.document, at, message))
             return None

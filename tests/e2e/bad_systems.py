@@ -66,7 +66,11 @@ CASES = (
         batch_size=10,
     ),
     _http("option misspelt", 'steps[0]: unknown key "envlope"; did you mean "envelope"?', envlope="a"),
-    _http("option of an option misspelt", "steps[0].errors.pth: unknown key", errors={"pth": "a"}),
+    _http(
+        "option of an option misspelt",
+        'steps[0].errors.pth: unknown key; did you mean "path"?',
+        errors={"pth": "a"},
+    ),
     _http(
         "unknown method",
         "steps[0].method: expected 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'; found \"X\"",

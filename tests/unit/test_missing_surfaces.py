@@ -45,7 +45,7 @@ def test_a_credential_that_a_step_needs_is_asked_for_and_it_is_said_what_else_it
     [
         ("soon", "steps[0].verify: expected 'none' or keys with values; found \"soon\""),
         ("{wait: soon}", "steps[0].verify: wait is a time such as 60s, 15m or 2h"),
-        ("{wiat: 1s}", "steps[0].verify.wiat: unknown key"),
+        ("{wiat: 1s}", 'steps[0].verify.wiat: unknown key; did you mean "wait"?'),
     ],
 )
 def test_an_option_that_may_be_a_word_or_an_object_is_told_what_is_wrong_with_it(
