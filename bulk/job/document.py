@@ -42,11 +42,12 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file: its value, and the line of each value by path."""
+    """A parsed file: its value, the line of each value by path, and the paths that settings laid over it."""
 
     name: str
     value: Any = field(repr=False)
     lines: Mapping[Path, int] = field(repr=False)
+    laid: tuple[Path, ...] = ()
 
     def line(self, path: Path) -> int:
         """Return the line of the nearest enclosing value that stands in the file."""
@@ -56,12 +57,18 @@ class Document:
 
     def place(self, path: Path) -> str:
         """Return file, line and path of a value, or of where it would stand."""
-        return f"{self.name}:{self.line(path)}: {dotted(path)}"
+        stands = "--set" if self._is_laid(path) else f"{self.name}:{self.line(path)}:"
+        return f"{stands} {dotted(path)}"
+
+    def _is_laid(self, path: Path) -> bool:
+        return any(path[: len(laid)] == laid for laid in self.laid)
 
     def problem(self, path: Path, message: str, at: Path | None = None) -> str:
         """Say in one line what is wrong at ``path``; ``at`` names the line if it is another's."""
-        where = dotted(path)
-        return f"{self.name}:{self.line(path if at is None else at)}: {where}{': ' if where else ''}{message}"
+        where, stands = dotted(path), path if at is None else at
+        if self._is_laid(stands):
+            return f"{self.place(stands)}: {message}"
+        return f"{self.name}:{self.line(stands)}: {where}{': ' if where else ''}{message}"
 
 
 def dotted(path: Path) -> str:

@@ -34,8 +34,7 @@ def load_job(path: FilePath, environ: Mapping[str, str], settings: Sequence[str]
         UsageError: A setting leads nowhere.
     """
     document = parse_document(_text(path), path.name)
-    for setting in settings:
-        lay_over(document.value, setting)
+    document = replace(document, laid=tuple(lay_over(document.value, setting) for setting in settings))
     laid = tuple(setting.partition("=")[0] for setting in settings)
     return replace(_loaded(document, path.parent, environ), settings=laid)
 
@@ -82,8 +81,7 @@ def lone_destination(name: str, environ: Mapping[str, str], settings: Sequence[s
         UsageError: A setting leads nowhere.
     """
     document = parse_document(f"destinations: {{{name}: {{}}}}", "--set")
-    for setting in settings:
-        lay_over(document.value, setting)
+    document = replace(document, laid=tuple(lay_over(document.value, setting) for setting in settings))
     value, missing = fill(document.value["destinations"].get(name), environ)
     problems = [document.problem(("destinations", name, *place), message) for place, message in missing]
     resolver = Resolver(document)

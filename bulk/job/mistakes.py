@@ -43,6 +43,8 @@ _EXPECTED = {
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
     "too_short": "at least one",
+    "string_too_short": "text that is not empty",
+    "union_tag_invalid": "the name of a column, {{column: …}} or {{expr: …}}",
 }
 _SECRET = frozenset({"destinations", "database", "notify", "secret", "headers", "query", "value"})
 """Keys below which a text may be a secret, if only by mistake: no message shows it."""
@@ -93,7 +95,7 @@ def _is_index(value: Any, part: str | int) -> bool:
 
 def _shown(value: Any, path: Path) -> str:
     """Say what a value is; a short text that can be no secret is shown."""
-    if value is None:
+    if value is None or value == "":
         return "nothing"
     if isinstance(value, dict):
         return "keys with values" if value else "no keys"

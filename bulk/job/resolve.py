@@ -1,6 +1,7 @@
 """A job file's names made real: systems, operations, settings, defaults."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path as FilePath
@@ -20,6 +21,9 @@ from bulk.job.removal import removing_steps
 from bulk.job.resolved import Destination, Job, Step
 from bulk.mapping.spec import FieldSpec
 from bulk.pacing import Rate, parse_rate
+
+_VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
+"""A variable as other tools write it; no credential looks like that."""
 
 
 class Resolver:
@@ -101,6 +105,11 @@ class Resolver:
         for name in found:
             if name not in options:
                 self.complain((*path, "auth"), f'unknown key "{name}"{suggestion(name, options)}')
+        for name, value in found.items():
+            variable = _VARIABLE.fullmatch(value)
+            if variable is not None:
+                written = f'write "${{{variable[1]}}}" for the environment variable'
+                self.complain((*path, "auth", *name.split(".")), written)
         for problem in _incomplete(system, found):
             self.complain((*path, "auth"), problem)
         return found

@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from bulk.errors import UsageError
-from bulk.job.document import parse_value
+from bulk.job.document import Path, parse_value
 
 
-def lay_over(job: dict[str, Any], setting: str) -> None:
-    """Change ``job`` in place as one ``dotted.path=value`` says.
+def lay_over(job: dict[str, Any], setting: str) -> Path:
+    """Change ``job`` in place as one ``dotted.path=value`` says; return the path.
 
     Raises:
         UsageError: The path leads nowhere.
@@ -18,16 +18,19 @@ def lay_over(job: dict[str, Any], setting: str) -> None:
     if not equals or not parts:
         raise UsageError("--set wants dotted.path=value, such as destinations.customerly.rate=50/s")
     target: Any = job
-    for part in parts[:-1]:
-        target = _enter(target, part, where)
-    if isinstance(target, list):
-        target[_index(target, parts[-1], where)] = parse_value(text)
-    else:
-        target[parts[-1]] = parse_value(text)
+    path: Path = ()
+    for part in parts:
+        at = _index(target, part, where) if isinstance(target, list) else part
+        path = (*path, at)
+        if len(path) == len(parts):
+            target[at] = parse_value(text)
+        else:
+            target = _enter(target, at, where)
+    return path
 
 
-def _enter(target: dict[str, Any] | list[Any], part: str, where: str) -> dict[str, Any] | list[Any]:
-    inner = target[_index(target, part, where)] if isinstance(target, list) else target.get(part)
+def _enter(target: Any, part: str | int, where: str) -> dict[str, Any] | list[Any]:
+    inner = target.get(part) if isinstance(target, dict) else target[part]
     if inner is None and isinstance(target, dict):
         inner = target[part] = {}
     if not isinstance(inner, dict | list):

@@ -60,7 +60,7 @@ def check_expression(
     expression = check_form(sql, path)
     if isinstance(expression, list):
         return expression
-    faults = list(_unknown_columns(expression, schema)) or list(_misbuilt(expression))
+    faults = list(_unknown_columns(expression, schema, sql)) or list(_misbuilt(expression))
     if not faults:
         faults = list(_uncomputable(expression, schema))
     return [Problem(path, fault) for fault in faults] or expression
@@ -104,10 +104,12 @@ def _forbidden(sql: str) -> Iterator[str]:
             yield f"{word}() is not row-wise: {_WHOLE}"
 
 
-def _unknown_columns(expression: pl.Expr, schema: pl.Schema) -> Iterator[str]:
+def _unknown_columns(expression: pl.Expr, schema: pl.Schema, sql: str) -> Iterator[str]:
     for name in dict.fromkeys(expression.meta.root_names()):
         if name not in schema:
-            yield unknown("column", name, schema.names())
+            told = unknown("column", name, schema.names())
+            is_text = f'"{name}"' in sql and "did you mean" not in told
+            yield f"{told}; text stands in single quotes" if is_text else told
         elif is_pattern(name):
             yield f'column "{name}" cannot be used in an expression: its name is a pattern; rename it'
 

@@ -72,7 +72,7 @@ def name_fault(field: Field, name: str) -> str | None:
     if field.suffixes and field.member(name) is None:
         return f'the member name "{name}" must end in one of {", ".join(field.suffixes)}'
     if field.member_pattern is not None and re.fullmatch(field.member_pattern, name) is None:
-        return f'the member name "{name}" is not allowed here'
+        return f'the member name "{name}" is not allowed here; its form is {field.member_pattern}'
     longest = field.member_max_bytes
     if longest is not None and len(name.encode()) > longest:
         return f'the member name "{name}" is longer than {longest} bytes'

@@ -19,6 +19,10 @@ _NEXT = (
     ("bulk run {} --sandbox", "into a local stand-in; no account, no token needed"),
     ("bulk run {} --limit 1", "one person for real: look at it there, then leave --limit out"),
 )
+_EDITOR = (
+    "An editor completes this file once `bulk schema > job.schema.json` has written the schema beside it and"
+    " its first line is `# yaml-language-server: $schema=job.schema.json`."
+)
 
 
 def job_text(made: Draft, called: str = "JOB") -> str:
@@ -40,6 +44,7 @@ def _head(made: Draft, called: str) -> Iterator[str]:
     yield "#"
     for command, about in _NEXT:
         yield _behind(f"#   {command.format(job)}", about, 52)
+    yield from ("#", *_prose(_EDITOR))
     for note in _notes(made):
         yield "#"
         yield from _prose(note)

@@ -7,7 +7,8 @@ from bulk.mapping.spec import Column, Constant, Expression, FieldSpec, Shaping
 
 _PLAIN = re.compile(r"(?:\.{0,2}/)*[^\W\d_](?:[\w /().'+-]*[\w).'])?", re.ASCII)
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
-_BARE_SQL = re.compile(r"[a-z][^#{}:\\'\"]*(?:(?:'[^#{}:\\']*'|\"[^#{}:\\\"]*\")[^#{}:\\'\"]*)*")
+_BARE_SQL = re.compile(r"[a-z][^#{}\[\],:\\]*")
+"""SQL that YAML takes as it is between braces, also where an editor reads it."""
 
 
 def scalar(text: str) -> str:

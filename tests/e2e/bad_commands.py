@@ -174,7 +174,7 @@ LINES = (
     Case("--retry of another status", "…--retry…'failed', 'unknown'…", args=(*RUN, "--retry", "all")),
     Case(
         "--set into nowhere",
-        'bulk: job.yaml:5: destinations.customerly: unknown key "rat"; did you mean "rate"?',
+        'bulk: --set destinations.customerly.rat: unknown key "rat"; did you mean "rate"?',
         args=(*RUN, "--set", "destinations.customerly.rat=50/s"),
     ),
     Case(

@@ -191,7 +191,7 @@ NAMES = (
     Case(
         "attribute name with spaces",
         'bulk: job.yaml:14: steps[0].fields.attributes.first name: the member name "first name" '
-        "is not allowed here",
+        "is not allowed here; its form is [A-Za-z0-9_-]+",
         job=JOB + "      attributes: {first name: Name}\n",
     ),
 )

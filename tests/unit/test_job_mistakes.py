@@ -144,6 +144,21 @@ OPERATION = "operation: upsert_user"
             '14: steps[0].fields.attributes.plan: unknown key "expr" here',
         ),
         (
+            "where: country = 'IT'",
+            "key: {exp: lower(ID)}",
+            "4: source.key: expected the name of a column, {column: …} or {expr: …}; found keys with values",
+        ),
+        (
+            "name: Name",
+            "name: {column: Name, split: ''}",
+            "14: steps[0].fields.name.split: expected text that is not empty; found nothing",
+        ),
+        (
+            "${CUSTOMERLY_TOKEN}",
+            "$CUSTOMERLY_TOKEN",
+            '7: destinations.customerly.auth.token: write "${CUSTOMERLY_TOKEN}" for the environment variable',
+        ),
+        (
             "name: Name",
             "name: Name\nguards: {canary: ten}",
             '15: guards.canary: expected a whole number; found "ten"',

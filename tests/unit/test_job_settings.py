@@ -77,7 +77,7 @@ def test_a_setting_with_a_tag_is_refused() -> None:
 def test_settings_are_checked_like_the_file(tmp_path: Path) -> None:
     assert load(tmp_path, settings=["steps.0.batch_size=7"]).steps[0].batch_size == 7
     assert mistakes(tmp_path, GOOD, settings=["steps.0.batch_size=many"]) == [
-        'job.yaml:10: steps[0].batch_size: expected a whole number; found "many"'
+        '--set steps[0].batch_size: expected a whole number; found "many"'
     ]
 
 

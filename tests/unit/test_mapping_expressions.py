@@ -101,6 +101,11 @@ def test_every_unknown_column_is_told() -> None:
     assert messages("xxxxxx = yyyyyy") == ['unknown column "xxxxxx"', 'unknown column "yyyyyy"']
 
 
+def test_text_in_double_quotes_is_told_to_be_a_column() -> None:
+    (said,) = messages('a = "xxxxxx"')
+    assert said == 'unknown column "xxxxxx"; text stands in single quotes'
+
+
 @pytest.mark.parametrize(
     ("sql", "place"),
     [

@@ -468,7 +468,7 @@ def test_all_problems_of_a_step_are_told_at_once() -> None:
                 "and the result would depend on how the source is read"
             ),
         ),
-        (("fields", "attributes", "Plan"), 'the member name "Plan" is not allowed here'),
+        (("fields", "attributes", "Plan"), 'the member name "Plan" is not allowed here; its form is [a-z]+'),
         (("fields", "tags"), "takes list of text"),
         (("fields",), 'tag needs the field "tag"'),
         (("fields",), "tag needs one of email, user_id"),

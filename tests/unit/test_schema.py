@@ -11,6 +11,7 @@ from pages import PAGES, REPOSITORY
 from ruamel.yaml import YAML
 
 from bulk.cli.describing_jobs import job_schema
+from bulk.cli.starting import Wanted, start
 from bulk.destinations import SYSTEMS
 from bulk.job.document import parse_document
 
@@ -38,6 +39,14 @@ def test_an_editor_finds_nothing_wrong_with_the_jobs_that_are_shipped(path: Path
     text = path.read_text(encoding="utf-8")
     assert text.startswith(MODELINE)
     assert told(as_editors_read(text)) == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_an_editor_finds_nothing_wrong_with_what_init_writes(system: str, tmp_path: Path) -> None:
+    export = REPOSITORY / "jobs" / "data" / "hubspot-contacts.csv"
+    written = tmp_path / "job.yaml"
+    start(Wanted(source=str(export), system=system, operation=None, output=written))
+    assert told(as_editors_read(written.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("name", SHOWN)
