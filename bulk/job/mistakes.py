@@ -48,6 +48,8 @@ _EXPECTED = {
 }
 _SECRET = frozenset({"destinations", "database", "notify", "secret", "headers", "query", "value"})
 """Keys below which a text may be a secret, if only by mistake: no message shows it."""
+_FORMS = ("keys with values", "a list", "a path", "text", "the name of a column")
+"""Expectations that tell nothing of what a text may be: any may stand there, if only by mistake."""
 _PLAIN = re.compile(r"[\w .,%+/*-]{1,40}")
 _NAME_RULE = "expected lower-case letters, digits, dots, dashes and underscores, at most 64"
 
@@ -86,15 +88,16 @@ def but_found(document: Document, path: Path, message: str) -> str:
             return ""
         value = value[part]
     near = suggestion(value, re.findall("'([^']+)'", message)) if isinstance(value, str) else ""
-    return f"; found {_shown(value, path)}{near}"
+    is_form = message.removeprefix("expected ").startswith(_FORMS)
+    return f"; found {_shown(value, shows_text=not is_form and not _SECRET & set(path))}{near}"
 
 
 def _is_index(value: Any, part: str | int) -> bool:
     return isinstance(value, list) and isinstance(part, int) and part < len(value)
 
 
-def _shown(value: Any, path: Path) -> str:
-    """Say what a value is; a short text that can be no secret is shown."""
+def _shown(value: Any, *, shows_text: bool) -> str:
+    """Say what a value is, and show it if that is allowed and it is short."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, dict):
@@ -104,8 +107,8 @@ def _shown(value: Any, path: Path) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if _PLAIN.fullmatch(value) and not _SECRET & set(path) else "text"
-    return "a number" if _SECRET & set(path) else str(value)
+        return f'"{value}"' if shows_text and _PLAIN.fullmatch(value) else "text"
+    return str(value) if shows_text else "a number"
 
 
 def own_mistakes(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path, str]]:

@@ -129,6 +129,7 @@ def others(urls: Mapping[str, str]) -> tuple[Try, ...]:
         Try(("status", "people.txt"), (2,)),
         Try(("purge", "people.txt", "--people", "people.txt"), (2,)),
         Try(("sandbox", "--port", "-1"), (2,)),
+        Try(("listen", "people.txt", "--customerly", "--port", "0"), (2,)),
     )
 
 

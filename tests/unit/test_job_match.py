@@ -121,7 +121,7 @@ EITHER = "give either pull, such as pull: users, or path"
     ("written", "said"),
     [
         ("{contacts: {pull: []}, column: who}", f"match.contacts.pull: {SHAPE}; found an empty list"),
-        ("{contacts: {pull: 5}, column: who}", f"match.contacts.pull: {SHAPE}; found 5"),
+        ("{contacts: {pull: 5}, column: who}", f"match.contacts.pull: {SHAPE}; found a number"),
         (
             "{contacts: {pull: {customerly: [5]}}, column: who}",
             f"match.contacts.pull: {SHAPE}; found keys with values",

@@ -25,14 +25,14 @@ OPERATION = "operation: upsert_user"
         (
             "source:\n  path: people.csv\n  where: country = 'IT'\n",
             "source: people.csv\n",
-            '2: source: expected keys with values; found "people.csv"',
+            "2: source: expected keys with values; found text",
         ),
         (
             "source:\n  path: people.csv\n  where: country = 'IT'\n",
             "source: postgres://me:s3cr3t@db/crm\n",
             "2: source: expected keys with values; found text",
         ),
-        ("country = 'IT'", "5", "4: source.where: expected text; found 5"),
+        ("country = 'IT'", "5", "4: source.where: expected text; found a number"),
         (
             "where: country = 'IT'",
             "duplicates: last",
@@ -115,7 +115,7 @@ OPERATION = "operation: upsert_user"
         (
             "name: Name",
             "attributes: {plan: 5}",
-            "14: steps[0].fields.attributes.plan: expected text; found 5",
+            "14: steps[0].fields.attributes.plan: expected text; found a number",
         ),
         (
             "name: Name",
@@ -176,7 +176,7 @@ OPERATION = "operation: upsert_user"
         (
             "name: Name",
             "name: Name\nsuppression: out.csv",
-            '15: suppression: expected a list; found "out.csv"',
+            "15: suppression: expected a list; found text",
         ),
         (
             "name: Name",

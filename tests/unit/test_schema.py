@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 from bulk.cli.describing_jobs import job_schema
 from bulk.cli.starting import Wanted, start
 from bulk.destinations import SYSTEMS
-from bulk.job.document import parse_document
 
 SCHEMA = job_schema()
 PUBLISHED = REPOSITORY / "docs" / "job.schema.json"
@@ -50,8 +49,8 @@ def test_an_editor_finds_nothing_wrong_with_what_init_writes(system: str, tmp_pa
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_it_takes_the_jobs_of_the_pages(name: str) -> None:
-    assert told(parse_document(SHOWN[name], name).value) == []
+def test_an_editor_finds_nothing_wrong_with_the_jobs_of_the_pages(name: str) -> None:
+    assert told(as_editors_read(SHOWN[name])) == []
 
 
 @pytest.mark.parametrize(
