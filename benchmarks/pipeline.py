@@ -1,4 +1,4 @@
-"""The bare pipeline: read, encode, post in batches, one durable ledger entry for each, and nothing else.
+"""The bare pipeline: read, encode, post in batches, durable ledger entries, and nothing else.
 
     python benchmarks/pipeline.py http://127.0.0.1:8080/1000/records contacts.csv entries.sqlite
 
@@ -23,7 +23,9 @@ CHUNK = 50_000
 """Rows that are read and encoded at once."""
 WAITING = 128
 """Batches that may wait to be posted."""
-ENTRIES = "CREATE TABLE entries (first INTEGER PRIMARY KEY, rows INTEGER, status INTEGER, at REAL)"
+BATCHES = "CREATE TABLE entries (first INTEGER PRIMARY KEY, rows INTEGER, status INTEGER, at REAL)"
+RECORDS = """CREATE TABLE entries (row INTEGER PRIMARY KEY, status TEXT, reason TEXT, http_status INTEGER,
+    attempts INTEGER, request_id TEXT, at REAL)"""
 Entry = tuple[int, int, int, float]
 
 
@@ -53,15 +55,16 @@ def chunks(path: Path, size: int) -> Iterator[list[Batch]]:
 class Ledger:
     """Entries, committed as they come: those that arrive during a commit are the next one."""
 
-    def __init__(self, path: Path, writer: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, writer: ThreadPoolExecutor, *, each: bool) -> None:
         self.writer = writer
+        self.each = each
         self.entries: list[Entry] = []
         self.come = asyncio.Event()
         self.ended = False
         self.file = sqlite3.connect(path, check_same_thread=False)
         self.file.execute("PRAGMA journal_mode = WAL")
         self.file.execute("PRAGMA synchronous = FULL")
-        self.file.execute(ENTRIES)
+        self.file.execute(RECORDS if each else BATCHES)
 
     def add(self, batch: Batch, status: int) -> None:
         """Take an entry, to be committed soon."""
@@ -83,14 +86,23 @@ class Ledger:
 
     def _commit(self, entries: list[Entry]) -> None:
         with self.file:
-            self.file.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", entries)
+            if self.each:
+                self.file.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", _records(entries))
+            else:
+                self.file.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", entries)
+
+
+def _records(entries: list[Entry]) -> Iterator[tuple[object, ...]]:
+    for first, rows, status, at in entries:
+        for row in range(first, first + rows):
+            yield row, "succeeded", "", status, 1, "", at
 
 
 async def carry(given: argparse.Namespace) -> None:
     """Carry the source to the server."""
     waiting: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        ledger = Ledger(given.ledger, writer)
+        ledger = Ledger(given.ledger, writer, each=given.each)
         keeping = asyncio.create_task(ledger.keep())
         connector = aiohttp.TCPConnector(limit=given.connections)
         headers = {"Content-Type": "application/json", "Authorization": "Bearer anything"}
@@ -136,6 +148,7 @@ def main() -> None:
     parser.add_argument("ledger", type=Path)
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--each", action="store_true", help="an entry for each record, not for each batch")
     uvloop.run(carry(parser.parse_args()))
 
 

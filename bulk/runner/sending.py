@@ -215,8 +215,12 @@ class Sending:
 
     async def _talk(self, batch: Batch, ticket: int | None) -> None:
         try:
-            if not self._stop.requested:
-                await self._talk_with_allowed(batch)
+            if self._stop.requested:
+                return
+            if self._suppressing is None:
+                self._judge(await self._talker.talk(batch))
+            else:
+                await self._talk_with_allowed(batch, self._suppressing)
         except StoppingError:
             pass
         except StoppedError as stopped:
@@ -225,31 +229,33 @@ class Sending:
             if ticket is not None and self._conflicts:
                 self._conflicts.release(ticket)
 
-    async def _talk_with_allowed(self, batch: Batch, *, again: bool = False) -> None:
+    async def _talk_with_allowed(
+        self, batch: Batch, suppressing: Suppressing, *, again: bool = False
+    ) -> None:
         """Talk about those who may be written to; think once more if a list changes while they wait."""
-        parts = await self._still_allowed(batch)
+        parts = await self._still_allowed(batch, suppressing)
         outdated = None
-        if self._suppressing is not None and not batch.memory and not again:
-            outdated = partial(self._suppressing.outdated, self._suppressing.version)
+        if not batch.memory and not again:
+            outdated = partial(suppressing.outdated, suppressing.version)
         for part in parts:
             try:
                 if not self._stop.requested:
                     self._judge(await self._talker.talk(part, outdated))
             except OutdatedError:
-                await self._talk_with_allowed(part, again=True)
+                await self._talk_with_allowed(part, suppressing, again=True)
 
-    async def _still_allowed(self, batch: Batch) -> Iterable[Batch]:
+    async def _still_allowed(self, batch: Batch, suppressing: Suppressing) -> Iterable[Batch]:
         """Settle the records of people who stand in a list by now; return the rest.
 
         What a former run began with a system is carried to its end.
         """
-        if self._suppressing is None or batch.memory:
+        if batch.memory:
             return (batch,)
-        lists = await self._suppressing.standing(batch)
+        lists = await suppressing.standing(batch)
         if lists is None or not (lists >= 0).any():
             return (batch,)
         for number in np.unique(lists[lists >= 0]).tolist():
-            self._settle(batch.rows[lists == number], self._suppressing.verdict(number))
+            self._settle(batch.rows[lists == number], suppressing.verdict(number))
         return wanted_parts(batch, lists < 0)
 
     def _settle(self, rows: Rows, verdict: Verdict) -> None:

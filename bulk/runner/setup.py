@@ -107,12 +107,17 @@ class StepSetup:
         named = [] if self.naming is None else self.naming.identified(frame).drop(ROW).get_columns()
         return records.hstack(named)
 
+    @property
+    def keys_repeat(self) -> bool:
+        """Whether records that have a key in common may be sent, and are then kept in order."""
+        return self.duplicates == "keep_all" and self.mapping.rules.key is not None
+
     def packer(self) -> Packer:
         """Return what cuts the step's records into batches."""
         batching = self.operation.batching
         return Packer(
             self.batch_size,
-            keys_repeat=self.duplicates == "keep_all",
+            keys_repeat=self.keys_repeat,
             max_bytes=batching.max_bytes if batching else None,
             group=batching.group if batching else None,
         )

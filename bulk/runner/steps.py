@@ -101,7 +101,6 @@ class LaneSteps:
         erasure = self._erasure(step)
         if erasure is not None:
             talker = replace(talker, keep=erasure.keep)
-        keys_repeat = step.duplicates == "keep_all"
         sending = Sending(
             talker,
             board=boards[step.index],
@@ -111,7 +110,7 @@ class LaneSteps:
             found={} if erasure is None else erasure.found(),
             bounds=self._bounds(),
             stop=self.line.stop,
-            keys_repeat=keys_repeat,
+            keys_repeat=step.keys_repeat,
             workers=self.lane.concurrency,
             most_workers=self.lane.concurrency + min(MOST_WAITING, 3 * self.lane.concurrency),
             waiting=max(FEWEST_QUEUED, min(2 * self.lane.concurrency, MOST_QUEUED // step.batch_size)),

@@ -66,19 +66,28 @@ class Said:
     nameless: Sequence[str]
 
 
+_ALL_TAKEN = Said({}, (), ())
+
+
 def read_counts(batch: Batch, response: Response) -> Said:
     """Read ``inserted``, ``errors`` and ``not_added``, inside ``data`` or beside it."""
     body = response.json if isinstance(response.json, dict) else {}
     data = {**body, **body["data"]} if isinstance(body.get("data"), dict) else body
     inserted = data.get("inserted")
     listed = [*_elements(data.get("errors")), *_elements(data.get("not_added"))]
+    if not listed and _at_least(inserted, len(batch)):
+        return _ALL_TAKEN
     refused, nameless = _name(batch, listed)
     rest = [position for position in range(len(batch)) if position not in refused]
     if len(batch) == 1 and nameless:
         return Said({0: nameless[0]}, (), ())
-    counted = isinstance(inserted, int) and inserted >= len(rest)
+    counted = _at_least(inserted, len(rest))
     told = inserted is None and "errors" in data
     return Said(refused, () if (counted or told) and not nameless else rest, nameless)
+
+
+def _at_least(inserted: Any, records: int) -> bool:
+    return isinstance(inserted, int) and inserted >= records
 
 
 def _elements(listed: Any) -> Iterator[Any]:
