@@ -23,4 +23,4 @@ def shared(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if not repeated.size:
         return np.zeros(hashes.size, dtype=np.bool_)
-    return pl.Series(hashes).is_in(pl.Series(repeated)).to_numpy()
+    return pl.Series(hashes).is_in(pl.Series(repeated).implode()).to_numpy()
