@@ -86,6 +86,8 @@ class ValueField(Part):
 
 _SHAPES = ("column", "expr", "value")
 _SHAPING = {"as", "split", "format", "timezone"}
+_NEAR = 0.85
+"""How like a form's name a key must be to be one with a slip: members called expiry or total_value are not."""
 
 
 def _shape(given: object) -> str:
@@ -105,7 +107,8 @@ def _shape(given: object) -> str:
 def _is_misspelt(given: Mapping[str, Any]) -> bool:
     """Tell a field that is converted, but names no origin, or several, from an object of members."""
     rest = given.keys() - _SHAPING
-    converted = len(rest) < len(given) and all(difflib.get_close_matches(key, _SHAPES) for key in rest)
+    near = (difflib.get_close_matches(key, _SHAPES, cutoff=_NEAR) for key in rest)
+    converted = len(rest) < len(given) and all(near)
     single = not any(isinstance(given[key], Mapping) for key in rest)
     return bool(rest) and single and (converted or rest <= {*_SHAPES})
 

@@ -223,7 +223,13 @@ def test_what_is_no_yaml_is_told_with_what_was_most_likely_done(
 
 @pytest.mark.parametrize(
     "members",
-    ["{format: Name}", "{format: Name, split: Name}", "{column: {column: Name}, value: {column: Name}}"],
+    [
+        "{format: Name}",
+        "{format: Name, split: Name}",
+        "{column: {column: Name}, value: {column: Name}}",
+        "{timezone: Name, expiry: Name}",
+        "{timezone: Name, total_value: Name, volume: Name}",
+    ],
 )
 def test_members_may_be_called_like_what_is_done_with_a_field(tmp_path: Path, members: str) -> None:
     load(tmp_path, changed("name: Name", f"attributes: {members}"))
