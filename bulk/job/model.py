@@ -87,7 +87,7 @@ class ValueField(Part):
 _SHAPES = ("column", "expr", "value")
 _SHAPING = {"as", "split", "format", "timezone"}
 _NEAR = 0.85
-"""How like a form's name a key must be to be one with a slip: members called expiry or total_value are not."""
+"""How like a form's name a key must be to be one with a slip; members may be called expiry or total_value."""
 
 
 def _shape(given: object) -> str:

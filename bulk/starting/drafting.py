@@ -25,6 +25,7 @@ _SILENT = frozenset({Meaning.OPTED_OUT, Meaning.OPTED_IN, Meaning.GONE, Meaning.
 _NAMES = (Meaning.FULL_NAME, Meaning.FIRST_NAME, Meaning.LAST_NAME)
 NOT_NEEDED = "not needed for this"
 UNKNOWN = "not known; remove the # to carry it over"
+GUESSED = "not known, and carried over as it is: nothing else is known"
 EMPTY = "empty in every row that was looked at"
 NESTED = "holds lists or objects; map their members one by one"
 UNFIT = "holds values that are refused there, such as longer texts"
@@ -114,6 +115,7 @@ class _Drafting:
         told = leaving or bool(conditions) or bool(export and export.subscribed)
         if not told:
             questions.append(asking.AGREED)
+        self._send_something()
         self._refuse_gaps()
         answer = self.values.answers.get(asking.AGREED.key)
         return Draft(
@@ -282,6 +284,17 @@ class _Drafting:
         if field is None or field.max_items is None or len(path) == 1:
             return True
         return sum(line.active and line.path[0] == path[0] for line in self.lines) < field.max_items
+
+    def _send_something(self) -> None:
+        """Where no column is known, and none is needed, carry over what would be offered."""
+        if self.place.operation.fields or any(line.active for line in self.lines):
+            return
+        self.lines[:] = [
+            replace(line, about=GUESSED, active=True) if line.about == UNKNOWN else line
+            for line in self.lines
+        ]
+        if not any(line.active for line in self.lines):
+            raise UsageError(f"{self.seen.path} has no column with values that a request could carry")
 
     def _refuse_gaps(self) -> None:
         """Refuse an operation that needs what no column gives."""

@@ -196,6 +196,11 @@ def test_a_phone_number_of_one_country_is_an_attribute_at_kustomer() -> None:
         assert mapped(made)[path] == Column("phone")
 
 
+def test_where_no_column_is_known_an_api_that_takes_anything_gets_them_all() -> None:
+    made = drafted(seen(foo=["x", "y"], bar=["z", "z"]), "http")
+    assert mapped(made) == {"foo": Column("foo"), "bar": Column("bar")}
+
+
 def test_two_columns_of_one_name_are_two_attributes() -> None:
     made = drafted(seen(**{"email": ["ada@example.com"], "Postal Code": ["1"], "Zip Code": ["2"]}))
     assert {"attributes.zip_code", "attributes.postal_code"} <= mapped(made).keys()
