@@ -66,7 +66,10 @@ async def serve(address: Address, listening: Listening, stop: asyncio.Event) -> 
         StoppedError: The file could not be written, and not be put right either.
         HeldError: Another process holds the file that was put in its place.
     """
-    committer = Committer(lambda people: asyncio.to_thread(listening.file.append, people))
+    committer = Committer(
+        lambda people: asyncio.to_thread(listening.file.append, people),
+        lambda: asyncio.to_thread(listening.file.prove_room),
+    )
     listener = Listener(
         listening.doors, committer, listening.wall_clock, listening.bounds, listening.unexpected
     )

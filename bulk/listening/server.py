@@ -141,7 +141,7 @@ class Listener:
     async def _answer(self, request: web.BaseRequest) -> int:
         path = request.rel_url.raw_path
         if path == HEALTH:
-            return 200 if self._committer.healthy else 503
+            return 200 if await self._committer.check() else 503
         found = door_at(self._doors, path)
         if found is None:
             return self._refuse(404, Count.ELSEWHERE)

@@ -1,6 +1,7 @@
 """Webhooks in: whoever unsubscribed is in the file once, whatever happens, and the nightly job reads it."""
 
 import random
+import resource
 import signal
 import socket
 import ssl
@@ -189,6 +190,29 @@ def test_a_full_disk_is_no_answer_of_200_and_the_file_stays_whole(shop: Workshop
     with listening(shop) as port:
         assert {told_at(port, customerly_event(email)) for email in people} == {200}
     assert recorded(shop.folder / "un.csv") == people
+
+
+def health(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_once_a_full_disk_has_room_again_its_health_says_so_though_nobody_sends(shop: Workshop) -> None:
+    with heard(shop) as (process, port):
+        assert (told_at(port, customerly_event("ada@example.com")), health(port)) == (200, 200)
+        old = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        full = (shop.folder / "un.csv").stat().st_size
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (full, old[1]))
+        assert told_at(port, customerly_event("bob@example.com")) == 503
+        assert told_at(port, customerly_event("ada@example.com")) == 200
+        assert (health(port), health(port)) == (503, 503)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, old)
+        assert health(port) == 200
+    assert recorded(shop.folder / "un.csv") == ["ada@example.com"]
 
 
 def test_it_shows_a_certificate_of_its_own(shop: Workshop) -> None:
