@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from bulk.listening.committer import Committer, NotWrittenError
 from bulk.webhooks.judging import Count, Delivery, Door, Judged, door_at, judge
@@ -56,6 +57,8 @@ class Listener:
 
     Attributes:
         counts: What became of deliveries and events since they were last taken.
+
+    ``unexpected`` is told once where each error was raised that nobody foresaw, until counts are taken again.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Listener:
         self._wall_clock = wall_clock
         self._bounds = bounds
         self._unexpected = unexpected
+        self._places: set[str] = set()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,6 +110,7 @@ class Listener:
     def take_counts(self) -> Counter[Count]:
         """Return what was counted since this was last called."""
         taken, self.counts = self.counts, Counter()
+        self._places.clear()
         return taken
 
     def _request(self, *given: object) -> web.BaseRequest:
@@ -127,8 +132,8 @@ class Listener:
         try:
             status = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - one delivery that is not understood must not stop the others
-            self._unexpected(_place(error))
-            status = 500
+            self._tell(_place(error))
+            status = self._refuse(500, Count.UNEXPECTED)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -148,14 +153,29 @@ class Listener:
         if request.method != "POST":
             return self._refuse(405, Count.ELSEWHERE)
         door, rest = found
+        body = await self._body(request)
+        if isinstance(body, int):
+            return body
+        return await self._take(judge(door, Delivery(rest, request.headers, body, self._wall_clock())))
+
+    async def _body(self, request: web.BaseRequest) -> bytes | int:
+        """Return the body; or the status of one that did not come, or not as it should."""
         try:
             async with asyncio.timeout(self._bounds.body_seconds):
-                body = await request.read()
+                return await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(413, Count.TOO_LARGE)
         except TimeoutError:
             return self._refuse(408, Count.TOO_SLOW)
-        return await self._take(judge(door, Delivery(rest, request.headers, body, self._wall_clock())))
+        except OSError:  # whoever sent it is gone, and reads no answer
+            return self._refuse(400, Count.BROKEN_OFF)
+        except (web.RequestPayloadError, HttpProcessingError):
+            return self._refuse(400, Count.MALFORMED)
+
+    def _tell(self, place: str) -> None:
+        if place not in self._places:
+            self._places.add(place)
+            self._unexpected(place)
 
     def _refuse(self, status: int, count: Count) -> int:
         self.counts[count] += 1

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+import pytest
 from certificates import signed_by
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from webhooks import KEY, SECRET, customerio_event, customerly_event, delivery, emails
@@ -190,6 +191,24 @@ def test_a_full_disk_is_no_answer_of_200_and_the_file_stays_whole(shop: Workshop
     with listening(shop) as port:
         assert {told_at(port, customerly_event(email)) for email in people} == {200}
     assert recorded(shop.folder / "un.csv") == people
+
+
+@pytest.mark.parametrize(
+    "parser", ["AIOHTTP_NO_EXTENSIONS=1", "AIOHTTP_NO_EXTENSIONS="], ids=["slow", "fast"]
+)
+def test_a_strangers_broken_bodies_are_told_as_numbers(shop: Workshop, parser: str) -> None:
+    with heard(shop, "--log-format", "json", command=f"{parser} exec {{}}") as (process, port):
+        for framing, body in (("Content-Length: 9", b"{"), ("Transfer-Encoding: chunked", b"zz\r\n")) * 2:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as stranger:
+                stranger.sendall(f"POST /customerly HTTP/1.1\r\nHost: here\r\n{framing}\r\n\r\n".encode())
+                assert health(port) == 200  # the stranger's request has been taken up by now
+                stranger.sendall(body)
+        assert health(port) == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    lines = [orjson.loads(line) for line in (shop.folder / "said").read_text().splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    assert sum(line.get("broken_off", 0) + line.get("malformed", 0) for line in lines) == 4
 
 
 def health(port: int) -> int:

@@ -2,11 +2,13 @@
 
 import asyncio
 import gzip
+import socket
+import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -17,7 +19,7 @@ from bulk.listening.serve import Address, Listening, serve
 from bulk.listening.server import Bounds
 from bulk.webhooks.customerio import CUSTOMERIO as VIA_CUSTOMERIO
 from bulk.webhooks.customerly import CUSTOMERLY as VIA_CUSTOMERLY
-from bulk.webhooks.judging import Count, Door, Proof
+from bulk.webhooks.judging import Count, Delivery, Door, Proof
 
 DOORS = {
     "customerly": Door(VIA_CUSTOMERLY, Proof((SECRET,), 0)),
@@ -67,7 +69,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, bounds: Bounds | None = None, doors: Mapping[str, Door] = DOORS
+) -> AsyncIterator[Served]:
     """Run a listener until the test has seen enough; then all it counted is told."""
     one = Served(folder / "un.csv")
     ready = asyncio.Event()
@@ -78,7 +82,7 @@ async def served(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[Se
 
     with closing(SuppressionFile(one.path)) as file:
         listening = Listening(
-            DOORS,
+            doors,
             file,
             time.time,
             announce,
@@ -150,6 +154,38 @@ async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> No
         assert b" 408 " in await reader.readline()
         writer.close()
     assert one.counts == {Count.TOO_SLOW: 1}
+
+
+async def test_who_hangs_up_within_a_body_is_counted_and_is_no_unexpected_error(tmp_path: Path) -> None:
+    async with served(tmp_path) as one:
+        for leave in (asyncio.StreamWriter.close, reset):
+            _, writer = await one.connect()
+            writer.write(f"POST {CUSTOMERLY} HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n{{".encode())
+            await writer.drain()
+            assert await one.ask("/healthz", method="GET") == 200  # the request has been taken up by now
+            leave(writer)
+        assert await one.ask("/healthz", method="GET") == 200
+    assert one.counts == {Count.BROKEN_OFF: 2}
+    assert one.unexpected == []
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Leave without a good-bye."""
+    connected = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def test_an_error_that_nobody_foresaw_is_told_once_and_counted_each_time(tmp_path: Path) -> None:
+    def broken(_delivery: Delivery, _proof: Proof) -> None:
+        raise ZeroDivisionError
+
+    doors = {"customerly": Door(replace(VIA_CUSTOMERLY, refuse=broken), Proof((SECRET,), 0))}
+    async with served(tmp_path, doors=doors) as one:
+        assert [await one.ask(CUSTOMERLY, b"{}") for _ in range(3)] == [500] * 3
+    assert one.counts == {Count.UNEXPECTED: 3}
+    (place,) = one.unexpected
+    assert place.startswith("ZeroDivisionError in broken (test_listening_server.py:")
 
 
 async def test_a_connection_without_a_whole_request_is_closed(tmp_path: Path) -> None:
