@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import socket
+import ssl
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
@@ -42,8 +45,8 @@ class Bounds:
     Attributes:
         body: Bytes of a body.
         body_seconds: How long a body may take to arrive.
-        idle_seconds: How long a connection may be open without a whole request.
-        connections: How many may be open at a time.
+        idle_seconds: How long a connection may be open without a whole request; how long TLS may take before.
+        connections: How many may be open at a time, with or without TLS agreed upon.
     """
 
     body: int = 1_000_000
@@ -76,6 +79,8 @@ class Listener:
         self._bounds = bounds
         self._unexpected = unexpected
         self._places: set[str] = set()
+        self._arriving: set[_Arriving] = set()
+        self._welcomes: set[asyncio.Task[None]] = set()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -90,12 +95,17 @@ class Listener:
             auto_decompress=False,
         )
 
-    def connect(self) -> asyncio.BaseProtocol:
-        """Return what speaks with somebody who has just connected."""
-        if len(self._server.connections) >= self._bounds.connections:
+    def let_in(self, connection: socket.socket, *, tls: ssl.SSLContext | None) -> None:
+        """Speak with somebody who has just connected, first about TLS; hang up if they are too many."""
+        if len(self._arriving) + len(self._server.connections) >= self._bounds.connections:
             self.counts[Count.TOO_MANY] += 1
-            return _HangUp()
-        return self._server()
+            connection.close()
+            return
+        arriving = _Arriving(self._speak)
+        self._arriving.add(arriving)
+        welcome = asyncio.create_task(self._welcome(arriving, connection, tls))
+        self._welcomes.add(welcome)
+        welcome.add_done_callback(self._welcomes.discard)
 
     async def finish(self, seconds: float) -> None:
         """Let what is under way finish, for so long; connections are closed behind it."""
@@ -103,6 +113,9 @@ class Listener:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
+        for welcome in self._welcomes:
+            welcome.cancel()
+        await asyncio.gather(*self._welcomes, return_exceptions=True)
         # Only now: it drops what is still to come of a body.
         self._server.pre_shutdown()
         await self._server.shutdown(CLOSE_SECONDS)
@@ -112,6 +125,29 @@ class Listener:
         taken, self.counts = self.counts, Counter()
         self._places.clear()
         return taken
+
+    async def _welcome(
+        self, arriving: "_Arriving", connection: socket.socket, tls: ssl.SSLContext | None
+    ) -> None:
+        patience = self._bounds.idle_seconds if tls else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: arriving,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=patience,
+                ssl_shutdown_timeout=patience,
+            )
+        except OSError:
+            pass  # they left, speak no TLS, or took too long: it is closed, and nobody is there to be told
+        finally:
+            self._arriving.discard(arriving)
+
+    def _speak(self, arriving: "_Arriving", transport: asyncio.Transport) -> None:
+        speaking = self._server()
+        transport.set_protocol(speaking)
+        speaking.connection_made(transport)
+        self._arriving.discard(arriving)
 
     def _request(self, *given: object) -> web.BaseRequest:
         message, payload, protocol, writer, task = given
@@ -191,12 +227,15 @@ class Listener:
         return judged.status
 
 
-class _HangUp(asyncio.Protocol):
-    """Speaks with nobody."""
+class _Arriving(asyncio.Protocol):
+    """Stands for somebody until HTTP is spoken."""
+
+    def __init__(self, speak: Callable[["_Arriving", asyncio.Transport], None]) -> None:
+        self._speak = speak
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close the connection at once."""
-        transport.close()
+        """Begin to speak HTTP."""
+        self._speak(self, cast("asyncio.Transport", transport))
 
 
 def _place(error: Exception) -> str:
