@@ -40,6 +40,7 @@ _LOOK_AT = {
     Count.STALE: "signed longer ago than --max-age; compare the clocks, or raise it: it is sent again",
     Count.NOT_WRITTEN: "the file could not be written; see to the disk: vendors send again",
     Count.TOO_MANY: "too many connections at once",
+    Count.UNEXPECTED: "answered with 500, so that vendors send again; the lines unexpected_error say where",
 }
 """What somebody should look at, and how to mend it."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bulk.webhooks.judging import Count
@@ -10,6 +11,8 @@ from bulk.webhooks.people import Unsubscribed
 
 Append = Callable[[list[Unsubscribed]], Awaitable[int]]
 """Carries out ``SuppressionFile.append`` where it holds nobody up."""
+Prove = Callable[[], Awaitable[None]]
+"""Carries out ``SuppressionFile.prove_room`` there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,13 @@ class Committer:
     """One writer; while it waits for the disk, the next group gathers.
 
     Attributes:
-        healthy: Whether what was last to be written was written.
+        healthy: Whether what was last to be written was written; who was known already proves nothing.
     """
 
-    def __init__(self, append: Append) -> None:
+    def __init__(self, append: Append, prove: Prove) -> None:
         self.healthy = True
         self._append = append
+        self._prove = prove
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._ended = False
@@ -51,6 +55,13 @@ class Committer:
         self._waiting.append(waiting)
         self._wake.set()
         await waiting.done
+
+    async def check(self) -> bool:
+        """Tell whether the file can be written; if it could not, that is tried anew."""
+        if not self.healthy:
+            with suppress(NotWrittenError):
+                await self.record(())
+        return self.healthy
 
     async def run(self) -> None:
         """Write group after group, until cancelled.
@@ -75,15 +86,18 @@ class Committer:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         people = [person for waiting in group for person in waiting.people]
-        written = False
+        written = room = False
         try:
             new = await self._append(people)
             written = True
             self._counts.update({Count.RECORDED: new, Count.KNOWN: len(people) - new})
+            if not (new or self.healthy):
+                await self._prove()
+            room = True
         except OSError:
             pass  # the file is as it was; perhaps there is room on the disk the next time
         finally:
-            self.healthy = written
+            self.healthy = room
             _settle(group, written=written)
 
 

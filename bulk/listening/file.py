@@ -14,6 +14,8 @@ from bulk.webhooks.people import COLUMNS, Unsubscribed, key_of
 
 HEADER = ",".join(COLUMNS).encode()
 _MARK = "\ufeff".encode()
+# Longer than any line, and a block of most disks; blank lines are nobody to a reader, nor after a kill.
+_ROOM = b"\n" * 4096
 
 
 class SuppressionFile:
@@ -52,9 +54,7 @@ class SuppressionFile:
             UsageError: Somebody put another file in its place.
             HeldError: Another process appends to the one that was put in its place.
         """
-        if not self._untouched():
-            self._open()
-            self.taken_up += 1
+        self._take_up()
         new: dict[str, Unsubscribed] = {}
         for person in people:
             if person.key not in self._known:
@@ -67,11 +67,33 @@ class SuppressionFile:
             self._known.update(new)
         return len(new)
 
+    def prove_room(self) -> None:
+        """Write more than any person takes, wait until it is on disk, and take it back.
+
+        Raises:
+            OSError: It could not be written, and the file is as it was.
+            StoppedError: It could not be taken back.
+            UsageError: Somebody put another file in its place.
+            HeldError: Another process appends to the one that was put in its place.
+        """
+        self._take_up()
+        try:
+            self._put(_ROOM)
+            self._take_back()
+        finally:
+            self._left = _state(os.fstat(self._descriptor))
+
     def close(self) -> None:
         """Let the file go."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _take_up(self) -> None:
+        """Read the file anew, if somebody else has changed or replaced it."""
+        if not self._untouched():
+            self._open()
+            self.taken_up += 1
 
     def _untouched(self) -> bool:
         """Tell whether the file that is held still stands where it was, as it was left."""
@@ -147,6 +169,10 @@ class SuppressionFile:
 
     def _write(self, data: bytes) -> None:
         """Append, and wait until it is on disk; or leave the file as it was."""
+        self._put(data)
+        self._size += len(data)
+
+    def _put(self, data: bytes) -> None:
         try:
             written = 0
             while written < len(data):
@@ -155,7 +181,6 @@ class SuppressionFile:
         except OSError:
             self._take_back()
             raise
-        self._size += len(data)
 
     def _take_back(self) -> None:
         try:

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from bulk.errors import UsageError
+from bulk.listening.accepting import accepting
 from bulk.listening.committer import Committer
 from bulk.listening.file import SuppressionFile
 from bulk.listening.server import Bounds, Listener
 from bulk.webhooks.judging import Count, Door
-
-BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,10 @@ async def serve(address: Address, listening: Listening, stop: asyncio.Event) -> 
         StoppedError: The file could not be written, and not be put right either.
         HeldError: Another process holds the file that was put in its place.
     """
-    committer = Committer(lambda people: asyncio.to_thread(listening.file.append, people))
+    committer = Committer(
+        lambda people: asyncio.to_thread(listening.file.append, people),
+        lambda: asyncio.to_thread(listening.file.prove_room),
+    )
     listener = Listener(
         listening.doors, committer, listening.wall_clock, listening.bounds, listening.unexpected
     )
@@ -99,23 +101,12 @@ def _tell(listening: Listening, listener: Listener, committer: Committer) -> Non
 
 @asynccontextmanager
 async def _open(address: Address, listener: Listener, drain: float) -> AsyncIterator[str]:
-    loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(
-            listener.connect, address.host, address.port, ssl=address.tls, backlog=BACKLOG
-        )
-    except OSError as error:
-        raise UsageError(
-            f"bulk listen cannot listen on {address.host}:{address.port}: {error.strerror}"
-        ) from None
-    try:
-        yield _url(server, address)
+        async with accepting(address.host, address.port, partial(listener.let_in, tls=address.tls)) as (
+            host,
+            port,
+        ):
+            shown = f"[{host}]" if ":" in host else host
+            yield f"{'https' if address.tls else 'http'}://{shown}:{port}"
     finally:
-        server.close()
         await listener.finish(drain)
-
-
-def _url(server: asyncio.Server, address: Address) -> str:
-    host, port = server.sockets[0].getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if address.tls else 'http'}://{shown}:{port}"

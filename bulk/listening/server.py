@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import socket
+import ssl
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from bulk.listening.committer import Committer, NotWrittenError
 from bulk.webhooks.judging import Count, Delivery, Door, Judged, door_at, judge
@@ -41,8 +45,8 @@ class Bounds:
     Attributes:
         body: Bytes of a body.
         body_seconds: How long a body may take to arrive.
-        idle_seconds: How long a connection may be open without a whole request.
-        connections: How many may be open at a time.
+        idle_seconds: How long a connection may be open without a whole request; how long TLS may take before.
+        connections: How many may be open at a time, with or without TLS agreed upon.
     """
 
     body: int = 1_000_000
@@ -56,6 +60,8 @@ class Listener:
 
     Attributes:
         counts: What became of deliveries and events since they were last taken.
+
+    ``unexpected`` is told once where each error was raised that nobody foresaw, until counts are taken again.
     """
 
     def __init__(
@@ -72,6 +78,9 @@ class Listener:
         self._wall_clock = wall_clock
         self._bounds = bounds
         self._unexpected = unexpected
+        self._places: set[str] = set()
+        self._arriving: set[_Arriving] = set()
+        self._welcomes: set[asyncio.Task[None]] = set()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,12 +95,17 @@ class Listener:
             auto_decompress=False,
         )
 
-    def connect(self) -> asyncio.BaseProtocol:
-        """Return what speaks with somebody who has just connected."""
-        if len(self._server.connections) >= self._bounds.connections:
+    def let_in(self, connection: socket.socket, *, tls: ssl.SSLContext | None) -> None:
+        """Speak with somebody who has just connected, first about TLS; hang up if they are too many."""
+        if len(self._arriving) + len(self._server.connections) >= self._bounds.connections:
             self.counts[Count.TOO_MANY] += 1
-            return _HangUp()
-        return self._server()
+            connection.close()
+            return
+        arriving = _Arriving(self._speak)
+        self._arriving.add(arriving)
+        welcome = asyncio.create_task(self._welcome(arriving, connection, tls))
+        self._welcomes.add(welcome)
+        welcome.add_done_callback(self._welcomes.discard)
 
     async def finish(self, seconds: float) -> None:
         """Let what is under way finish, for so long; connections are closed behind it."""
@@ -99,6 +113,9 @@ class Listener:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
+        for welcome in self._welcomes:
+            welcome.cancel()
+        await asyncio.gather(*self._welcomes, return_exceptions=True)
         # Only now: it drops what is still to come of a body.
         self._server.pre_shutdown()
         await self._server.shutdown(CLOSE_SECONDS)
@@ -106,7 +123,31 @@ class Listener:
     def take_counts(self) -> Counter[Count]:
         """Return what was counted since this was last called."""
         taken, self.counts = self.counts, Counter()
+        self._places.clear()
         return taken
+
+    async def _welcome(
+        self, arriving: "_Arriving", connection: socket.socket, tls: ssl.SSLContext | None
+    ) -> None:
+        patience = self._bounds.idle_seconds if tls else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: arriving,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=patience,
+                ssl_shutdown_timeout=patience,
+            )
+        except OSError:
+            pass  # they left, speak no TLS, or took too long: it is closed, and nobody is there to be told
+        finally:
+            self._arriving.discard(arriving)
+
+    def _speak(self, arriving: "_Arriving", transport: asyncio.Transport) -> None:
+        speaking = self._server()
+        transport.set_protocol(speaking)
+        speaking.connection_made(transport)
+        self._arriving.discard(arriving)
 
     def _request(self, *given: object) -> web.BaseRequest:
         message, payload, protocol, writer, task = given
@@ -127,8 +168,8 @@ class Listener:
         try:
             status = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - one delivery that is not understood must not stop the others
-            self._unexpected(_place(error))
-            status = 500
+            self._tell(_place(error))
+            status = self._refuse(500, Count.UNEXPECTED)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -141,21 +182,36 @@ class Listener:
     async def _answer(self, request: web.BaseRequest) -> int:
         path = request.rel_url.raw_path
         if path == HEALTH:
-            return 200 if self._committer.healthy else 503
+            return 200 if await self._committer.check() else 503
         found = door_at(self._doors, path)
         if found is None:
             return self._refuse(404, Count.ELSEWHERE)
         if request.method != "POST":
             return self._refuse(405, Count.ELSEWHERE)
         door, rest = found
+        body = await self._body(request)
+        if isinstance(body, int):
+            return body
+        return await self._take(judge(door, Delivery(rest, request.headers, body, self._wall_clock())))
+
+    async def _body(self, request: web.BaseRequest) -> bytes | int:
+        """Return the body; or the status of one that did not come, or not as it should."""
         try:
             async with asyncio.timeout(self._bounds.body_seconds):
-                body = await request.read()
+                return await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(413, Count.TOO_LARGE)
         except TimeoutError:
             return self._refuse(408, Count.TOO_SLOW)
-        return await self._take(judge(door, Delivery(rest, request.headers, body, self._wall_clock())))
+        except OSError:  # whoever sent it is gone, and reads no answer
+            return self._refuse(400, Count.BROKEN_OFF)
+        except (web.RequestPayloadError, HttpProcessingError):
+            return self._refuse(400, Count.MALFORMED)
+
+    def _tell(self, place: str) -> None:
+        if place not in self._places:
+            self._places.add(place)
+            self._unexpected(place)
 
     def _refuse(self, status: int, count: Count) -> int:
         self.counts[count] += 1
@@ -171,12 +227,15 @@ class Listener:
         return judged.status
 
 
-class _HangUp(asyncio.Protocol):
-    """Speaks with nobody."""
+class _Arriving(asyncio.Protocol):
+    """Stands for somebody until HTTP is spoken."""
+
+    def __init__(self, speak: Callable[["_Arriving", asyncio.Transport], None]) -> None:
+        self._speak = speak
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close the connection at once."""
-        transport.close()
+        """Begin to speak HTTP."""
+        self._speak(self, cast("asyncio.Transport", transport))
 
 
 def _place(error: Exception) -> str:

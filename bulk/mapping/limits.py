@@ -8,12 +8,11 @@ import polars as pl
 from bulk.destinations.fields import Field, Kind
 from bulk.mapping.documents import mentioning, texts_of, where
 from bulk.mapping.reading import Reading
-from bulk.mapping.values import fits, misnamed
+from bulk.mapping.values import LONGEST_EMAIL, fits, misnamed
 from bulk.mapping.wanted import Wanted
 
 # Local part and labels hold anything but spaces, control and invisible characters, quotes, commas, <>; one @.
 _EMAIL = r'^[^\s@"<>,\p{Cc}\p{Cf}]+@[^\s@"\'<>,.\p{Cc}\p{Cf}]+(?:\.[^\s@"\'<>,.\p{Cc}\p{Cf}]+)+$'
-_LONGEST_EMAIL = 254
 _NO_IDENTIFIER = r"^\.{1,2}$|\p{Cc}"
 
 
@@ -46,7 +45,7 @@ def tests_of(read: Reading, wanted: Wanted) -> Iterator[Test]:
 
 
 def _no_email(text: pl.Expr) -> pl.Expr:
-    return ~text.str.contains(_EMAIL) | (text.str.len_chars() > _LONGEST_EMAIL)
+    return ~text.str.contains(_EMAIL) | (text.str.len_chars() > LONGEST_EMAIL)
 
 
 def _text_tests(field: Field, wanted: Wanted, *, listed: bool) -> Iterator[Test]:

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import re
+import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 from bulk.destinations.fields import Field, Kind
 from bulk.mapping.wanted import Wanted, name_fault
 
 # As the expressions over columns have it, in the words of Python's regular expressions.
-_HIDDEN = "\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
-_EMAIL = re.compile(rf'[^\s@"<>,{_HIDDEN}]+@[^\s@"\'<>,{_HIDDEN}]+\.[^\s@"\'<>,.{_HIDDEN}]+')
+_EMAIL = re.compile(r"[^\s@\"<>,]+@[^\s@\"'<>,.]+(?:\.[^\s@\"'<>,.]+)+")
+_HIDDEN = {"Cc", "Cf"}
+LONGEST_EMAIL = 254
 _IDENTIFIER = re.compile(r"(?!\.{1,2}$)[^\x00-\x1f\x7f-\x9f]+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)")
@@ -20,7 +23,6 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.LIST: (list,),
     Kind.IDENTIFIER: (str, int),
 }
-_SHAPES = {Kind.EMAIL: _EMAIL, Kind.IDENTIFIER: _IDENTIFIER, Kind.PHONE: _PHONE}
 
 
 def is_of(value: Any, kind: Kind) -> bool:
@@ -46,10 +48,13 @@ def fits(value: Any, wanted: Wanted) -> bool:
 
 
 def _shaped(value: Any, kind: Kind) -> bool:
-    if not isinstance(value, str):
-        return True
-    shape = _SHAPES.get(kind)
-    return _is_moment(value) if kind is Kind.MOMENT else shape is None or shape.fullmatch(value) is not None
+    shaped = _SHAPES.get(kind)
+    return not isinstance(value, str) or shaped is None or bool(shaped(value))
+
+
+def _is_email(text: str) -> bool:
+    shaped = len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
+    return shaped and _HIDDEN.isdisjoint(map(unicodedata.category, text))
 
 
 def _is_moment(text: str) -> bool:
@@ -60,6 +65,14 @@ def _is_moment(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_SHAPES: dict[Kind, Callable[[str], object]] = {
+    Kind.EMAIL: _is_email,
+    Kind.IDENTIFIER: _IDENTIFIER.fullmatch,
+    Kind.PHONE: _PHONE.fullmatch,
+    Kind.MOMENT: _is_moment,
+}
 
 
 def _within(value: Any, field: Field | None) -> bool:

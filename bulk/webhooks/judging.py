@@ -25,7 +25,9 @@ class Count(StrEnum):
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
     TOO_MANY = "too_many"
+    BROKEN_OFF = "broken_off"
     NOT_WRITTEN = "not_written"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Webhooks in: whoever unsubscribed is in the file once, whatever happens, and the nightly job reads it."""
 
 import random
+import resource
 import signal
 import socket
 import ssl
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+import pytest
 from certificates import signed_by
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from webhooks import KEY, SECRET, customerio_event, customerly_event, delivery, emails
@@ -191,11 +193,53 @@ def test_a_full_disk_is_no_answer_of_200_and_the_file_stays_whole(shop: Workshop
     assert recorded(shop.folder / "un.csv") == people
 
 
+@pytest.mark.parametrize(
+    "parser", ["AIOHTTP_NO_EXTENSIONS=1", "AIOHTTP_NO_EXTENSIONS="], ids=["slow", "fast"]
+)
+def test_a_strangers_broken_bodies_are_told_as_numbers(shop: Workshop, parser: str) -> None:
+    with heard(shop, "--log-format", "json", command=f"{parser} exec {{}}") as (process, port):
+        for framing, body in (("Content-Length: 9", b"{"), ("Transfer-Encoding: chunked", b"zz\r\n")) * 2:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as stranger:
+                stranger.sendall(f"POST /customerly HTTP/1.1\r\nHost: here\r\n{framing}\r\n\r\n".encode())
+                assert health(port) == 200  # the stranger's request has been taken up by now
+                stranger.sendall(body)
+        assert health(port) == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    lines = [orjson.loads(line) for line in (shop.folder / "said").read_text().splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    assert sum(line.get("broken_off", 0) + line.get("malformed", 0) for line in lines) == 4
+
+
+def health(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_once_a_full_disk_has_room_again_its_health_says_so_though_nobody_sends(shop: Workshop) -> None:
+    with heard(shop) as (process, port):
+        assert (told_at(port, customerly_event("ada@example.com")), health(port)) == (200, 200)
+        old = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        full = (shop.folder / "un.csv").stat().st_size
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (full, old[1]))
+        assert told_at(port, customerly_event("bob@example.com")) == 503
+        assert told_at(port, customerly_event("ada@example.com")) == 200
+        assert (health(port), health(port)) == (503, 503)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, old)
+        assert health(port) == 200
+    assert recorded(shop.folder / "un.csv") == ["ada@example.com"]
+
+
 def test_it_shows_a_certificate_of_its_own(shop: Workshop) -> None:
     shown = signed_by(None)
     private = shown.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     cert, key = shop.write("cert.pem", shown.pem().decode()), shop.write("key.pem", private.decode())
     with listening(shop, "--tls-cert", str(cert), "--tls-key", str(key)) as port:
+        assert all(listens(port) for _ in range(200))  # and nobody agrees upon TLS
         context = ssl.create_default_context(cafile=str(cert))
         connection = HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=context)
         assert told(connection, customerio_event("ada@example.com")) == 200

@@ -22,13 +22,20 @@ class Disk:
         self.groups: list[int] = []
         self.free = asyncio.Event()
         self.failure: Exception | None = None
+        self.new: int | None = None
+        self.proofs = 0
 
     async def append(self, people: list[Unsubscribed]) -> int:
         self.groups.append(len(people))
         await self.free.wait()
         if self.failure is not None:
             raise self.failure
-        return len(people)
+        return len(people) if self.new is None else self.new
+
+    async def prove(self) -> None:
+        self.proofs += 1
+        if self.failure is not None:
+            raise self.failure
 
 
 async def settled() -> None:
@@ -39,7 +46,7 @@ async def settled() -> None:
 
 async def test_what_arrives_while_the_disk_is_busy_is_one_group() -> None:
     disk = Disk()
-    committer = Committer(disk.append)
+    committer = Committer(disk.append, disk.prove)
     writing = asyncio.create_task(committer.run())
     told = [asyncio.create_task(committer.record([person(number)])) for number in range(1)]
     await settled()
@@ -59,7 +66,7 @@ async def test_after_a_failure_the_next_group_is_tried_as_if_nothing_had_been() 
     disk = Disk()
     disk.free.set()
     disk.failure = OSError(28, "No space left on device")
-    committer = Committer(disk.append)
+    committer = Committer(disk.append, disk.prove)
     writing = asyncio.create_task(committer.run())
     with pytest.raises(NotWrittenError):
         await committer.record([person(1)])
@@ -72,10 +79,47 @@ async def test_after_a_failure_the_next_group_is_tried_as_if_nothing_had_been() 
     await asyncio.wait([writing])
 
 
+async def test_a_full_disk_is_healthy_again_once_a_check_found_room_though_nobody_new_came() -> None:
+    disk = Disk()
+    disk.free.set()
+    disk.failure = OSError(28, "No space left on device")
+    committer = Committer(disk.append, disk.prove)
+    writing = asyncio.create_task(committer.run())
+    assert await committer.check()
+    with pytest.raises(NotWrittenError):
+        await committer.record([person(1)])
+    assert not await committer.check()
+    disk.failure = None
+    assert await committer.check()
+    assert (await committer.check(), disk.proofs) == (True, 1)
+    writing.cancel()
+    await asyncio.wait([writing])
+
+
+async def test_who_is_known_already_is_told_so_and_proves_no_room() -> None:
+    class Full(Disk):
+        async def prove(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    disk = Full()
+    disk.free.set()
+    disk.failure = OSError(28, "No space left on device")
+    committer = Committer(disk.append, disk.prove)
+    writing = asyncio.create_task(committer.run())
+    with pytest.raises(NotWrittenError):
+        await committer.record([person(1)])
+    disk.failure, disk.new = None, 0
+    await committer.record([person(2)])
+    assert not committer.healthy
+    assert committer.take_counts() == Counter({Count.KNOWN: 1})
+    writing.cancel()
+    await asyncio.wait([writing])
+
+
 async def test_a_file_that_cannot_be_used_any_more_ends_it_and_nobody_waits_in_vain() -> None:
     disk = Disk()
     disk.failure = StoppedError("gone")
-    committer = Committer(disk.append)
+    committer = Committer(disk.append, disk.prove)
     writing = asyncio.create_task(committer.run())
     first = asyncio.create_task(committer.record([person(1)]))
     await settled()

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -210,6 +211,53 @@ def test_who_could_not_be_brought_to_the_disk_is_not_in_the_file(
         assert file.append([person("ada"), person("bob")]) == 1
         assert file.taken_up == 0
     assert first_cells(path)[1:] == ["ada@example.com", "bob@example.com"]
+
+
+def test_room_is_proven_by_what_is_on_disk_and_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "un.csv"
+    with opened(path) as file:
+        file.append([person("ada")])
+        before, sizes = path.read_bytes(), []
+        sync = os.fsync
+
+        def watched(descriptor: int) -> None:
+            sizes.append(path.stat().st_size - len(before))
+            sync(descriptor)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", watched)
+            file.prove_room()
+        assert sizes == [4096, 0]
+        assert path.read_bytes() == before
+        assert (file.append([person("ada"), person("bob")]), file.taken_up) == (1, 0)
+
+
+def test_a_full_disk_has_no_room_and_the_file_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "un.csv"
+    with opened(path) as file:
+        file.append([person("ada")])
+        before = path.read_bytes()
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, old[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                file.prove_room()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        assert path.read_bytes() == before
+        file.prove_room()
+        assert (file.append([person("bob")]), file.taken_up) == (1, 0)
+
+
+def test_a_kill_while_room_is_proven_leaves_nothing_but_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "un.csv"
+    with opened(path) as file:
+        file.append([person("ada")])
+    for left in (1, 4096):
+        with path.open("ab") as lines:
+            lines.write(b"\n" * left)
+        with opened(path) as file:
+            assert (len(file), file.repaired, file.append([person("ada")])) == (1, 0, 0)
 
 
 def test_a_disk_that_takes_nothing_back_stops_the_writer(

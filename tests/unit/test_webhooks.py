@@ -1,15 +1,18 @@
 """Whom a webhook names, whether it comes from the vendor, and what nobody can make use of."""
 
+import sys
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from webhooks import KEY, SECRET, customerio_event, customerly_event, signed
 
-from bulk.mapping import values
+from bulk.mapping import limits, values
 from bulk.webhooks import customerio, customerly
 from bulk.webhooks.judging import Count, Delivery, Door, Judged, Proof, Vendor, door_at, judge
 from bulk.webhooks.people import Unsubscribed
@@ -157,6 +160,11 @@ COUNTED: dict[str, tuple[Vendor, dict[str, Any], Count]] = {
         customerio_event("\u200bada@example.com", data={"customer_id": "a\x00b"}),
         Count.NAMELESS,
     ),
+    "who is named between marks of direction": (
+        customerly.CUSTOMERLY,
+        customerly_event("\u2068ada@example.com\u2069", None),
+        Count.NAMELESS,
+    ),
     "another topic": (customerly.CUSTOMERLY, customerly_event(ADA, topic="tag"), Count.OTHER),
     "a customer without a name": (customerly.CUSTOMERLY, customerly_event("", None), Count.NAMELESS),
     "a topic without data": (customerly.CUSTOMERLY, {"topic": "unsubscribe", "data": [1]}, Count.NAMELESS),
@@ -185,8 +193,19 @@ def test_a_time_that_makes_no_sense_is_when_it_was_received(when: Any) -> None:
     assert person.at == "2025-11-27T21:46:40Z"
 
 
-@given(st.text(st.sampled_from("ab@.\"'<>, \n\x00\u200b+=-é"), max_size=12))
-def test_whatever_is_recorded_as_an_address_is_one_for_the_steps_of_a_job(text: str) -> None:
-    found = address(text)
-    assert not found or values._EMAIL.fullmatch(found)
-    assert found in {"", text.strip()}
+@given(st.text(st.sampled_from("ab@.\"'<>, \n\x00\u200b\u2068\u061c\ufff9\u180e+=-é"), max_size=12))
+@example("\u2068a@b.a\u2069")
+def test_what_is_recorded_as_an_address_is_what_the_steps_of_a_job_take_for_one(text: str) -> None:
+    trimmed = text.strip()
+    refused = pl.select(limits._no_email(pl.lit(trimmed))).item()
+    assert address(text) == ("" if refused else trimmed)
+    assert values._is_email(trimmed) is not refused
+
+
+def test_no_character_that_is_not_seen_is_recorded_within_an_address() -> None:
+    """Every one that this Python knows: it may know fewer than polars, and no more."""
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    hidden = [one for one in characters if unicodedata.category(one) in {"Cc", "Cf"}]
+    texts = [f"a{one}da@example.com" for one in hidden]
+    assert pl.DataFrame({"text": texts}).select(limits._no_email(pl.col("text")).all()).item()
+    assert not [text for text in texts if address(text) or values._is_email(text)]
