@@ -75,13 +75,14 @@ def execute(asked: Asked) -> int:
             with assembled(order, log.info, listing(log.info)) as assembly:
                 code: int = runner()(_go(assembly, asked, log, seen))
                 seen.end(code)
-                print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
                 if order.job.notify:
                     _tell(notifier.finished, log, code, assembly.ledger)
         except Exception as error:
             if order.job.notify:
                 _tell(notifier.failed, log, code_of(error), error)
             raise
+        # The run has ended, and was told as it ended, whatever comes of printing.
+        print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
     return code
 
 

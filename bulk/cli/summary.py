@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bulk.cli.terminal import console
+from bulk.cli.terminal import console, read_or_not
 from bulk.conversation import Status
 from bulk.ledger.view import View
 from bulk.report.advice import Commands, advice, finished_facts, remedies, stops
@@ -26,13 +26,23 @@ def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
     """
     commands = Commands(shlex.quote(str(path)), run)
     with View(path) as view:
-        if as_json:
-            sys.stderr.write(orjson.dumps(finished_facts(view, code, commands)).decode() + "\n")
-            return
-        screen = console(sys.stderr)
+        text = _line(view, code, commands) if as_json else _screenful(view, commands)
+    with read_or_not():
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _line(view: View, code: int, commands: Commands) -> str:
+    return orjson.dumps(finished_facts(view, code, commands)).decode() + "\n"
+
+
+def _screenful(view: View, commands: Commands) -> str:
+    screen = console(sys.stderr)
+    with screen.capture() as captured:
         screen.print(counts_table(view, screen))
         for said in [*told_causes(view, commands), *_next_steps(view, commands)]:
             screen.print(said, markup=False)
+    return captured.get()
 
 
 def told_causes(view: View, commands: Commands | None = None) -> Iterator[str]:

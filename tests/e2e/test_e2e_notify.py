@@ -4,8 +4,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import re
 import signal
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -58,7 +60,7 @@ def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Recei
     assert [posted.json] == [line for line in lines if line["event"] == "finished"]
     assert (posted.path, posted.json["exit_code"], posted.json["run"]) == (SECRET_PATH, 3, 1)
     assert posted.json["steps"] == shop.status()["steps"]
-    assert lines[-1]["event"] == "webhook_told"
+    assert [line["event"] for line in lines[-2:]] == ["webhook_told", "finished"]
 
 
 def test_every_outcome_is_told_once_in_batches_and_the_summary_last(shop: Workshop, hook: Receiver) -> None:
@@ -199,6 +201,21 @@ def test_a_signal_ends_the_telling_and_the_run_ends_as_it_ended(shop: Workshop, 
         until(lambda: hook.posted, "the webhook is tried")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_run_whose_words_nobody_reads_is_told_as_it_ended(
+    shop: Workshop, hook: Receiver, log_format: str
+) -> None:
+    shop.source(["ada@example.com,Ada", "nobody,Nobody"])
+    job(shop)
+    heard, said = os.pipe()
+    os.close(heard)
+    command = shop._command(("run", "contacts.yaml", "--log-format", log_format))
+    done = subprocess.run(command, cwd=shop.folder, env=shop.environ, stderr=said, timeout=60, check=False)
+    os.close(said)
+    assert [(one["event"], one["exit_code"]) for one in hook.taken] == [("finished", 3)]
+    assert done.returncode == 3
 
 
 def test_of_what_is_tried_at_the_sandbox_nobody_elsewhere_is_told(shop: Workshop) -> None:
