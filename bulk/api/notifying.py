@@ -16,7 +16,7 @@ from bulk.errors import BulkError
 from bulk.job.notify import Notify
 from bulk.ledger import Ledger
 from bulk.ledger.view import EXPORT, View
-from bulk.report.advice import finished_facts
+from bulk.report.advice import Commands, finished_facts
 from bulk.runner.committer import Work
 
 AT_ONCE = 1000
@@ -33,13 +33,15 @@ _SETTLED = [status.value for status in Status if status is not Status.PENDING]
 class Notifier:
     """Tells the webhook of one run; nothing that happens there changes what the run ends with.
 
-    It works on the event loop that is running when it is called.
+    It works on the event loop that is running when it is called. ``commands`` deal with the ledger, where the
+    command line is known.
     """
 
-    def __init__(self, order: Order, note: Note, warn: Note) -> None:
+    def __init__(self, order: Order, note: Note, warn: Note, commands: Commands | None = None) -> None:
         self._order = order
         self._note = note
         self._warn = warn
+        self._commands = commands
 
     async def finished(self, code: int, ledger: Ledger) -> None:
         """Tell the outcomes, if the job says so, then the summary, as the ledger has them now.
@@ -90,7 +92,7 @@ class Notifier:
         with worker("notify") as work:
             view = await work(partial(View, ledger.path))
             try:
-                facts = await work(partial(finished_facts, view, code))
+                facts = await work(partial(finished_facts, view, code, self._commands))
                 async with Webhook(notify) as webhook:
                     telling = _Outcomes(webhook, view, ledger, work) if notify.outcomes else None
                     await self._all(webhook, facts, telling)

@@ -1,6 +1,5 @@
 """The table at the end of a run, why rows did not go well, and the commands that come next."""
 
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +14,15 @@ from bulk.ledger.view import View
 from bulk.report.advice import Commands, advice, finished_facts, remedies, stops
 
 
-def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
+def print_summary(path: Path, code: int, commands: Commands, *, as_json: bool) -> None:
     """Tell on stderr how every step stands, the commonest reasons, where the ledger is, and what comes next.
 
     Args:
         path: The ledger.
         code: The exit code.
-        run: The command line that made it.
+        commands: Those that deal with it.
         as_json: Whether it is told as one line of JSON.
     """
-    commands = Commands(shlex.quote(str(path)), run)
     with View(path) as view:
         text = _line(view, code, commands) if as_json else _screenful(view, commands)
     with read_or_not():

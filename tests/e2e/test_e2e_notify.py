@@ -63,6 +63,18 @@ def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Recei
     assert [line["event"] for line in lines[-2:]] == ["webhook_told", "finished"]
 
 
+def test_the_summary_names_the_commands_that_were_printed(shop: Workshop, hook: Receiver) -> None:
+    shop.people(1)
+    with receiving() as ill:
+        ill.always = 500
+        shop.url = f"{ill.url}/v1"
+        job(shop, place={"retry": {"attempts": 1}})
+        done = shop.run("--log-format", "json")
+    (cause,) = hook.taken[0]["causes"]
+    assert cause["command"] == "bulk run contacts.yaml --retry failed"
+    assert hook.taken[0] == orjson.loads(done.stderr.splitlines()[-1])
+
+
 def test_every_outcome_is_told_once_in_batches_and_the_summary_last(shop: Workshop, hook: Receiver) -> None:
     shop.source([*(f"person{n}@example.com,{n}" for n in range(2100)), "nobody,Nobody"])
     job(shop, {"operation": "upsert_user", "batch_size": 1000}, notify=EVERYTHING)
