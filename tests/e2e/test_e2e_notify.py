@@ -28,6 +28,7 @@ from bulk.retry import RetryPolicy
 KEY = b"a made-up key to sign with"
 SEALED = {"secret": f"whsec_{b64encode(KEY).decode()}"}
 EVERYTHING = {"outcomes": True}
+CHANGES = {"mode": "changes"}
 EACH = {"operation": "upsert_user", "batch_size": 1}
 SECRET_PATH = "/s3cret?token=s3cret"
 
@@ -47,8 +48,10 @@ def settled(shop: Workshop) -> list[tuple[int, str, str]]:
     return [one for one in shop.outcomes() if one[1] != "pending"]
 
 
-def told(hook: Receiver) -> list[tuple[int, str, str]]:
-    return [(one["row"], one["status"], one["reason"]) for one in hook.outcomes]
+def told(hook: Receiver, number: int | None = None) -> list[tuple[int, str, str]]:
+    posts = [one for one in hook.taken if one["event"] == "outcomes" and number in {None, one["pass"]}]
+    lines = [line for one in posts for line in one["outcomes"]]
+    return [(one["row"], one["status"], one["reason"]) for one in lines]
 
 
 def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Receiver) -> None:
@@ -133,6 +136,66 @@ def test_what_a_killed_run_settled_is_told_by_the_next(shop: Workshop, hook: Rec
         process.wait(30)
     assert hook.posted == []
     shop.run()
+    assert told(hook) == shop.outcomes()
+
+
+def test_a_night_that_was_not_taken_is_told_by_the_next_though_that_has_another_list(
+    shop: Workshop, hook: Receiver
+) -> None:
+    job(shop, notify=EVERYTHING, sync=CHANGES)
+    shop.people(3)
+    hook.answers = [404]
+    shop.run()
+    assert hook.outcomes == []
+    shop.people(5)
+    shop.run()
+    assert told(hook, 1) == [(row, "succeeded", "") for row in (1, 2, 3)] == shop.outcomes("--pass", "1")
+    assert told(hook, 2) == shop.outcomes()
+    heads = [(one["event"], one.get("sequence"), one["run"], one["pass"]) for one in hook.taken[1:]]
+    assert heads == [("outcomes", 1, 2, 1), ("outcomes", 2, 2, 2), ("finished", None, 2, 2)]
+    shop.run()
+    assert told(hook, 1) == shop.outcomes("--pass", "1")
+
+
+def test_what_a_killed_run_settled_is_told_by_the_next_though_that_has_another_list(
+    shop: Workshop, hook: Receiver
+) -> None:
+    shop.people(30)
+    job(shop, EACH, notify=EVERYTHING, sync=CHANGES, place={"rate": "40/s"})
+    with shop.running() as process:
+        until(lambda: shop.ledger.exists() and shop.ask("status", str(shop.ledger)).code == 0, "a pass")
+        until(lambda: shop.counts().get("succeeded", 0) > 3, "some rows are settled")
+        process.kill()
+        process.wait(30)
+    assert hook.posted == []
+    shop.people(4)
+    shop.run()
+    assert {reason for _, _, reason in told(hook, 1)} >= {"", "superseded"}
+    assert told(hook, 1) == shop.outcomes("--pass", "1")
+    assert told(hook, 2) == shop.outcomes()
+
+
+def test_of_a_pass_that_was_told_the_next_tells_only_what_was_superseded(
+    shop: Workshop, hook: Receiver
+) -> None:
+    shop.people(3)
+    job(shop, EACH, notify=EVERYTHING, sync=CHANGES)
+    shop.run("--limit", "1")
+    hook.posted.clear()
+    shop.people(1)
+    shop.run()
+    assert told(hook, 1) == [(row, "skipped", "superseded") for row in (2, 3)]
+
+
+def test_passes_from_before_the_webhook_are_not_told(shop: Workshop, hook: Receiver) -> None:
+    shop.people(2)
+    shop.job(sync=CHANGES)
+    shop.run()
+    job(shop, sync=CHANGES)
+    shop.run()
+    job(shop, notify=EVERYTHING, sync=CHANGES)
+    shop.run()
+    assert {one["pass"] for one in hook.taken if one["event"] == "outcomes"} == {3}
     assert told(hook) == shop.outcomes()
 
 
