@@ -53,6 +53,7 @@ class Notifier:
         """
         notify = self._told()
         if notify is not None:
+            self._note("telling_webhook")
             await self._guarded(self._finished(notify, code, ledger))
 
     async def failed(self, code: int, error: Exception) -> None:

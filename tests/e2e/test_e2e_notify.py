@@ -7,9 +7,11 @@ import hmac
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -63,7 +65,7 @@ def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Recei
     assert [posted.json] == [line for line in lines if line["event"] == "finished"]
     assert (posted.path, posted.json["exit_code"], posted.json["run"]) == (SECRET_PATH, 3, 1)
     assert posted.json["steps"] == shop.status()["steps"]
-    assert [line["event"] for line in lines[-2:]] == ["webhook_told", "finished"]
+    assert [line["event"] for line in lines[-3:]] == ["telling_webhook", "webhook_told", "finished"]
 
 
 def test_the_summary_names_the_commands_that_were_printed(shop: Workshop, hook: Receiver) -> None:
@@ -185,6 +187,19 @@ def test_of_a_pass_that_was_told_the_next_tells_only_what_was_superseded(
     shop.people(1)
     shop.run()
     assert told(hook, 1) == [(row, "skipped", "superseded") for row in (2, 3)]
+
+
+def test_the_summary_is_told_though_a_former_pass_cannot_be_read(shop: Workshop, hook: Receiver) -> None:
+    shop.people(2)
+    job(shop, notify=EVERYTHING)
+    hook.answers = [404]
+    shop.run()
+    with closing(sqlite3.connect(shop.ledger)) as ledger, ledger:
+        ledger.execute("UPDATE keys SET body = x'00' WHERE pass = 1")
+    hook.posted.clear()
+    done = shop.run("--fresh")
+    assert [(one["event"], one["pass"]) for one in hook.taken] == [("finished", 2)]
+    assert "webhook_not_told" in done.stderr
 
 
 def test_passes_from_before_the_webhook_are_not_told(shop: Workshop, hook: Receiver) -> None:
