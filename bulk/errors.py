@@ -6,6 +6,9 @@ Results of single rows are values (see ``conversation.Verdict``), never exceptio
 import difflib
 from collections.abc import Iterable, Sequence
 
+UNEXPECTED, INTERRUPTED = 1, 130
+"""Exit codes of what is no stop of ours: an error that nobody expected, and Ctrl-C or a cancellation."""
+
 
 class BulkError(Exception):
     """An expected stop: a sentence for people, without personal data or secrets, and an exit code."""

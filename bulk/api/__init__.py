@@ -6,7 +6,7 @@ contacts    lists the contacts that a job finds its people among
 assembly    puts the parts of a run together
 approving   who approves what can never be undone
 progress    how far a run is
-notifying   what a job's webhook is told of a run; webhook posts it
+notifying   what a job's webhook is told of a run; untold finds what it was not told yet, webhook posts it
 running     previews and runs inside a program; apart is what that takes
 outcomes    what a ledger holds, as frames
 

@@ -13,9 +13,11 @@ from typing import Any
 
 from bulk import __version__
 from bulk.api.contacts import Listing, Note, listed_contacts
+from bulk.api.untold import TELLS
 from bulk.conversation import Status
 from bulk.errors import LedgerError, RefusedError, UsageError
 from bulk.job import Job
+from bulk.job.notify import Notify
 from bulk.ledger import Ledger
 from bulk.prepare import given_secrets, open_job_source, prepare, refuse_without_secret
 from bulk.reaching import account
@@ -62,6 +64,12 @@ class Order:
     def ledger_path(self) -> Path:
         """Where the ledger is."""
         return self.ledger or Path(f"{self.job.name}.ledger")
+
+    @property
+    def told(self) -> Notify | None:
+        """Who is told of it; of what is only tried out nobody but a webhook on this machine."""
+        notify = self.job.notify
+        return None if notify is None or (self.sandbox and not notify.is_local) else notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,8 @@ def _facts(order: Order, job: Job) -> dict[str, Any]:
         "sandbox": order.sandbox,
         "settings": list(job.settings),
     }
+    if order.told is not None and order.told.outcomes:
+        facts[TELLS] = True
     if order.limit is not None:
         facts["limit"] = order.limit
     if order.overrides:

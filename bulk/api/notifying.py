@@ -1,8 +1,10 @@
 """Tells a job's webhook how a run ended, and what became of every row since it was last told."""
 
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import orjson
@@ -10,21 +12,20 @@ import polars as pl
 
 from bulk.api.assembly import Order, worker
 from bulk.api.contacts import Note
+from bulk.api.untold import Untold, untold
 from bulk.api.webhook import UntoldError, Webhook
 from bulk.conversation import Status
 from bulk.errors import BulkError
 from bulk.job.notify import Notify
 from bulk.ledger import Ledger
 from bulk.ledger.view import EXPORT, View
-from bulk.report.advice import finished_facts
+from bulk.report.advice import Commands, finished_facts
 from bulk.runner.committer import Work
 
 AT_ONCE = 1000
 """Outcomes in one post."""
 OUTCOME = tuple(name for name in EXPORT if name not in {"key", "error_message"})
 """What is told of an outcome: the columns of an export, without those that may name somebody."""
-NOTIFIED = "notified"
-"""The fact of a run that holds the number of the newest entry the webhook was told of."""
 _INTERRUPTED = 128
 """Exit codes above say which signal ended a run."""
 _SETTLED = [status.value for status in Status if status is not Status.PENDING]
@@ -33,13 +34,15 @@ _SETTLED = [status.value for status in Status if status is not Status.PENDING]
 class Notifier:
     """Tells the webhook of one run; nothing that happens there changes what the run ends with.
 
-    It works on the event loop that is running when it is called.
+    It works on the event loop that is running when it is called. ``commands`` deal with the ledger, where the
+    command line is known.
     """
 
-    def __init__(self, order: Order, note: Note, warn: Note) -> None:
+    def __init__(self, order: Order, note: Note, warn: Note, commands: Commands | None = None) -> None:
         self._order = order
         self._note = note
         self._warn = warn
+        self._commands = commands
 
     async def finished(self, code: int, ledger: Ledger) -> None:
         """Tell the outcomes, if the job says so, then the summary, as the ledger has them now.
@@ -50,6 +53,7 @@ class Notifier:
         """
         notify = self._told()
         if notify is not None:
+            self._note("telling_webhook")
             await self._guarded(self._finished(notify, code, ledger))
 
     async def failed(self, code: int, error: Exception) -> None:
@@ -67,12 +71,10 @@ class Notifier:
         await self._guarded(self._failed(notify, facts))
 
     def _told(self) -> Notify | None:
-        """Return who is told; of what is only tried out nobody but a webhook on this machine."""
-        notify = self._order.job.notify
-        if notify is not None and self._order.sandbox and not notify.is_local:
+        """Return who is told; note it if somebody is spared."""
+        if self._order.told is None and self._order.job.notify is not None:
             self._note("webhook_spared", why="--sandbox tells nobody but a webhook on this machine")
-            return None
-        return notify
+        return self._order.told
 
     async def _guarded(self, telling: Awaitable[None]) -> None:
         try:
@@ -90,7 +92,7 @@ class Notifier:
         with worker("notify") as work:
             view = await work(partial(View, ledger.path))
             try:
-                facts = await work(partial(finished_facts, view, code))
+                facts = await work(partial(finished_facts, view, code, self._commands))
                 async with Webhook(notify) as webhook:
                     telling = _Outcomes(webhook, view, ledger, work) if notify.outcomes else None
                     await self._all(webhook, facts, telling)
@@ -99,15 +101,15 @@ class Notifier:
 
     async def _all(self, webhook: Webhook, facts: Mapping[str, Any], outcomes: "_Outcomes | None") -> None:
         """Tell the summary last: whoever has it has everything, unless the outcomes were not taken."""
-        untold = None
+        why: Exception | None = None
         if outcomes is not None:
             try:
                 await outcomes.tell(facts)
-            except UntoldError as error:
-                untold = error
+            except (UntoldError, BulkError) as error:
+                why = error
         await webhook.post(orjson.dumps(facts))
-        if untold is not None:
-            raise UntoldError(f"of outcomes: {untold}; the next run tells them")
+        if why is not None:
+            raise UntoldError(f"of outcomes: {why}; the next run tells them")
         self._note("webhook_told", posts=webhook.taken)
 
 
@@ -121,22 +123,38 @@ class _Outcomes:
     work: Work
 
     async def tell(self, facts: Mapping[str, Any]) -> None:
-        """Tell everything, then note that it was told: else the next run tells it again.
+        """Tell pass after pass, and note of each that it was told: else the next run tells it again.
 
         Raises:
             UntoldError: A post was not taken.
         """
-        if not self.ledger.run or self.view.rows is None:
+        if not self.ledger.run:
             return
         about = {"event": "outcomes", **{name: facts[name] for name in ("job", "ledger", "pass", "run")}}
-        waiting, sequence = batches(self.view), 0
-        while (batch := await self.work(partial(next, waiting, None))) is not None:
-            sequence += 1
-            head = orjson.dumps(about | {"sequence": sequence})
-            await self.webhook.post(b'%b,"outcomes":[%b]}' % (head[:-1], batch))
-        if sequence:
-            newest = await self.work(lambda: self.view.newest)
-            await self.work(partial(self.ledger.learn, {NOTIFIED: newest}))
+        sequence = count(1)
+        for one in await self.work(partial(untold, self.view)):
+            await self._tell(one, about | {"pass": one.number}, sequence)
+            # By the run under way: runs that are over stay as evidence may have told them.
+            await self.work(partial(self.ledger.learn, one.noted))
+
+    async def _tell(self, one: Untold, about: Mapping[str, Any], sequence: Iterator[int]) -> None:
+        async with self._pass(one.number) as view:
+            waiting = batches(view, one.after)
+            while (batch := await self.work(partial(next, waiting, None))) is not None:
+                head = orjson.dumps({**about, "sequence": next(sequence)})
+                await self.webhook.post(b'%b,"outcomes":[%b]}' % (head[:-1], batch))
+
+    @asynccontextmanager
+    async def _pass(self, number: int) -> AsyncIterator[View]:
+        """Open a pass, unless it is the one that is open: a long one takes memory."""
+        if number == self.view.number:
+            yield self.view
+            return
+        view = await self.work(partial(View, self.view.path, number))
+        try:
+            yield view
+        finally:
+            await self.work(view.close)
 
 
 def _why(code: int, error: Exception) -> str:
@@ -146,10 +164,9 @@ def _why(code: int, error: Exception) -> str:
     return "interrupted" if code > _INTERRUPTED else "unexpected error"
 
 
-def batches(view: View) -> Iterator[bytes]:
-    """Yield the outcomes that were not told yet: JSON objects, with commas between them."""
-    known = [run["facts"][NOTIFIED] for run in view.runs if NOTIFIED in run["facts"]]
-    for frame in view.lines(max(known, default=None)):
+def batches(view: View, after: int | None) -> Iterator[bytes]:
+    """Yield the outcomes of a pass that are newer than an entry: JSON objects, with commas between them."""
+    for frame in view.lines(after):
         lines = frame.filter(pl.col("status").is_in(_SETTLED)).select(OUTCOME)
         for part in lines.iter_slices(AT_ONCE):
             texts = part.select(pl.struct(pl.all()).struct.json_encode()).to_series()

@@ -15,14 +15,12 @@ from bulk.api.assembly import Order, assembled
 from bulk.api.notifying import Notifier
 from bulk.api.previewing import Preview, made_preview
 from bulk.api.progress import Meter, Progress
-from bulk.errors import UsageError
+from bulk.errors import INTERRUPTED, UNEXPECTED, UsageError
 from bulk.job import Job
 from bulk.ledger.place import network_warning
 from bulk.runner.run import Run
 
 AGAIN = ("failed", "unknown")
-UNEXPECTED, INTERRUPTED = 1, 130
-"""What a webhook is told of runs that no command ends: exit codes after an error, and a cancellation."""
 Telling = Callable[[Progress], Awaitable[None]]
 _LOG = logging.getLogger("bulk")
 _LOG.addHandler(logging.NullHandler())

@@ -2,9 +2,7 @@
 
 import typer
 
-from bulk.errors import BulkError
-
-UNEXPECTED, INTERRUPTED = 1, 130
+from bulk.errors import INTERRUPTED, UNEXPECTED, BulkError
 
 
 def code_of(error: BaseException) -> int:

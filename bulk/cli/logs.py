@@ -8,6 +8,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from bulk.cli.terminal import read_or_not
 from bulk.ledger.place import network_warning
 
 
@@ -15,10 +16,13 @@ class _Stderr(io.TextIOBase):
     """Writes to what standard error is at the moment: what draws on a terminal puts itself in its place."""
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with read_or_not():
+            sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with read_or_not():
+            sys.stderr.flush()
 
 
 def coloured() -> bool:

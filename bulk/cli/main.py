@@ -14,7 +14,6 @@ import typer
 from bulk import __version__
 from bulk.cli.audit import audit
 from bulk.cli.check import check
-from bulk.cli.codes import UNEXPECTED
 from bulk.cli.destinations import destinations
 from bulk.cli.export import export
 from bulk.cli.init import init
@@ -28,7 +27,7 @@ from bulk.cli.sandbox import sandbox
 from bulk.cli.schema import schema
 from bulk.cli.status import status
 from bulk.cli.verify import verify
-from bulk.errors import BulkError
+from bulk.errors import UNEXPECTED, BulkError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 _COMMANDS = (

@@ -21,6 +21,7 @@ from bulk.cli.progress import Watcher, display
 from bulk.cli.summary import print_summary
 from bulk.cli.telemetry import telemetry
 from bulk.job import load_job
+from bulk.report.advice import Commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def execute(asked: Asked) -> int:
     )
     log = logger(json=asked.json_log, job=order.job.name)
     warn_of_network(log, order.ledger_path)
-    notifier = Notifier(order, log.info, log.warning)
+    commands = Commands(shlex.quote(str(order.ledger_path)), _command(asked))
+    notifier = Notifier(order, log.info, log.warning, commands)
     seen = Observed(order)
     with (
         telemetry(seen, os.environ, log),
@@ -75,13 +77,14 @@ def execute(asked: Asked) -> int:
             with assembled(order, log.info, listing(log.info)) as assembly:
                 code: int = runner()(_go(assembly, asked, log, seen))
                 seen.end(code)
-                print_summary(order.ledger_path, code, _command(asked), as_json=asked.json_log)
                 if order.job.notify:
                     _tell(notifier.finished, log, code, assembly.ledger)
         except Exception as error:
             if order.job.notify:
                 _tell(notifier.failed, log, code_of(error), error)
             raise
+        # The run has ended, and was told as it ended, whatever comes of printing.
+        print_summary(order.ledger_path, code, commands, as_json=asked.json_log)
     return code
 
 

@@ -1,6 +1,5 @@
 """The table at the end of a run, why rows did not go well, and the commands that come next."""
 
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,30 +8,39 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bulk.cli.terminal import console
+from bulk.cli.terminal import console, read_or_not
 from bulk.conversation import Status
 from bulk.ledger.view import View
 from bulk.report.advice import Commands, advice, finished_facts, remedies, stops
 
 
-def print_summary(path: Path, code: int, run: str, *, as_json: bool) -> None:
+def print_summary(path: Path, code: int, commands: Commands, *, as_json: bool) -> None:
     """Tell on stderr how every step stands, the commonest reasons, where the ledger is, and what comes next.
 
     Args:
         path: The ledger.
         code: The exit code.
-        run: The command line that made it.
+        commands: Those that deal with it.
         as_json: Whether it is told as one line of JSON.
     """
-    commands = Commands(shlex.quote(str(path)), run)
     with View(path) as view:
-        if as_json:
-            sys.stderr.write(orjson.dumps(finished_facts(view, code, commands)).decode() + "\n")
-            return
-        screen = console(sys.stderr)
+        text = _line(view, code, commands) if as_json else _screenful(view, commands)
+    with read_or_not():
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _line(view: View, code: int, commands: Commands) -> str:
+    return orjson.dumps(finished_facts(view, code, commands)).decode() + "\n"
+
+
+def _screenful(view: View, commands: Commands) -> str:
+    screen = console(sys.stderr)
+    with screen.capture() as captured:
         screen.print(counts_table(view, screen))
         for said in [*told_causes(view, commands), *_next_steps(view, commands)]:
             screen.print(said, markup=False)
+    return captured.get()
 
 
 def told_causes(view: View, commands: Commands | None = None) -> Iterator[str]:

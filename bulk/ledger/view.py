@@ -131,6 +131,12 @@ class View:
         )
         return [dict(zip(names, (*values[:4], orjson.loads(values[4])), strict=True)) for values in found]
 
+    @cached_property
+    def all_runs(self) -> list[tuple[int, dict[str, Any]]]:
+        """The pass and the facts of every run, over all passes, oldest first."""
+        found = self._query("SELECT pass, facts FROM runs ORDER BY run")
+        return [(number, orjson.loads(facts)) for number, facts in found]
+
     def pauses(self, destination: str) -> list[tuple[float, float]]:
         """Return when a destination wanted no requests, as far as runs that came to an end tell."""
         with translated(self.path):
@@ -206,9 +212,9 @@ class View:
                 yield first, last, unpacked(body)
 
     @cached_property
-    def newest(self) -> int:
-        """The number of the newest entry of this pass; 0 if there is none."""
-        return int(self._query("SELECT max(seq) FROM entries WHERE pass = ?", self.number)[0][0] or 0)
+    def newest(self) -> dict[int, int]:
+        """The number of the newest entry of each pass that has any."""
+        return dict(self._query("SELECT pass, max(seq) FROM entries GROUP BY pass"))
 
     def lines(self, after: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield one line per row and step, in row order, in chunks (columns of EXPORT).

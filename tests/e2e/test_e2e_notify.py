@@ -4,10 +4,14 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import re
 import signal
+import sqlite3
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -26,6 +30,7 @@ from bulk.retry import RetryPolicy
 KEY = b"a made-up key to sign with"
 SEALED = {"secret": f"whsec_{b64encode(KEY).decode()}"}
 EVERYTHING = {"outcomes": True}
+CHANGES = {"mode": "changes"}
 EACH = {"operation": "upsert_user", "batch_size": 1}
 SECRET_PATH = "/s3cret?token=s3cret"
 
@@ -45,8 +50,10 @@ def settled(shop: Workshop) -> list[tuple[int, str, str]]:
     return [one for one in shop.outcomes() if one[1] != "pending"]
 
 
-def told(hook: Receiver) -> list[tuple[int, str, str]]:
-    return [(one["row"], one["status"], one["reason"]) for one in hook.outcomes]
+def told(hook: Receiver, number: int | None = None) -> list[tuple[int, str, str]]:
+    posts = [one for one in hook.taken if one["event"] == "outcomes" and number in {None, one["pass"]}]
+    lines = [line for one in posts for line in one["outcomes"]]
+    return [(one["row"], one["status"], one["reason"]) for one in lines]
 
 
 def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Receiver) -> None:
@@ -58,7 +65,19 @@ def test_the_summary_is_what_scripts_read_of_the_run(shop: Workshop, hook: Recei
     assert [posted.json] == [line for line in lines if line["event"] == "finished"]
     assert (posted.path, posted.json["exit_code"], posted.json["run"]) == (SECRET_PATH, 3, 1)
     assert posted.json["steps"] == shop.status()["steps"]
-    assert lines[-1]["event"] == "webhook_told"
+    assert [line["event"] for line in lines[-3:]] == ["telling_webhook", "webhook_told", "finished"]
+
+
+def test_the_summary_names_the_commands_that_were_printed(shop: Workshop, hook: Receiver) -> None:
+    shop.people(1)
+    with receiving() as ill:
+        ill.always = 500
+        shop.url = f"{ill.url}/v1"
+        job(shop, place={"retry": {"attempts": 1}})
+        done = shop.run("--log-format", "json")
+    (cause,) = hook.taken[0]["causes"]
+    assert cause["command"] == "bulk run contacts.yaml --retry failed"
+    assert hook.taken[0] == orjson.loads(done.stderr.splitlines()[-1])
 
 
 def test_every_outcome_is_told_once_in_batches_and_the_summary_last(shop: Workshop, hook: Receiver) -> None:
@@ -119,6 +138,79 @@ def test_what_a_killed_run_settled_is_told_by_the_next(shop: Workshop, hook: Rec
         process.wait(30)
     assert hook.posted == []
     shop.run()
+    assert told(hook) == shop.outcomes()
+
+
+def test_a_night_that_was_not_taken_is_told_by_the_next_though_that_has_another_list(
+    shop: Workshop, hook: Receiver
+) -> None:
+    job(shop, notify=EVERYTHING, sync=CHANGES)
+    shop.people(3)
+    hook.answers = [404]
+    shop.run()
+    assert hook.outcomes == []
+    shop.people(5)
+    shop.run()
+    assert told(hook, 1) == [(row, "succeeded", "") for row in (1, 2, 3)] == shop.outcomes("--pass", "1")
+    assert told(hook, 2) == shop.outcomes()
+    heads = [(one["event"], one.get("sequence"), one["run"], one["pass"]) for one in hook.taken[1:]]
+    assert heads == [("outcomes", 1, 2, 1), ("outcomes", 2, 2, 2), ("finished", None, 2, 2)]
+    shop.run()
+    assert told(hook, 1) == shop.outcomes("--pass", "1")
+
+
+def test_what_a_killed_run_settled_is_told_by_the_next_though_that_has_another_list(
+    shop: Workshop, hook: Receiver
+) -> None:
+    shop.people(30)
+    job(shop, EACH, notify=EVERYTHING, sync=CHANGES, place={"rate": "40/s"})
+    with shop.running() as process:
+        until(lambda: shop.ledger.exists() and shop.ask("status", str(shop.ledger)).code == 0, "a pass")
+        until(lambda: shop.counts().get("succeeded", 0) > 3, "some rows are settled")
+        process.kill()
+        process.wait(30)
+    assert hook.posted == []
+    shop.people(4)
+    shop.run()
+    assert {reason for _, _, reason in told(hook, 1)} >= {"", "superseded"}
+    assert told(hook, 1) == shop.outcomes("--pass", "1")
+    assert told(hook, 2) == shop.outcomes()
+
+
+def test_of_a_pass_that_was_told_the_next_tells_only_what_was_superseded(
+    shop: Workshop, hook: Receiver
+) -> None:
+    shop.people(3)
+    job(shop, EACH, notify=EVERYTHING, sync=CHANGES)
+    shop.run("--limit", "1")
+    hook.posted.clear()
+    shop.people(1)
+    shop.run()
+    assert told(hook, 1) == [(row, "skipped", "superseded") for row in (2, 3)]
+
+
+def test_the_summary_is_told_though_a_former_pass_cannot_be_read(shop: Workshop, hook: Receiver) -> None:
+    shop.people(2)
+    job(shop, notify=EVERYTHING)
+    hook.answers = [404]
+    shop.run()
+    with closing(sqlite3.connect(shop.ledger)) as ledger, ledger:
+        ledger.execute("UPDATE keys SET body = x'00' WHERE pass = 1")
+    hook.posted.clear()
+    done = shop.run("--fresh")
+    assert [(one["event"], one["pass"]) for one in hook.taken] == [("finished", 2)]
+    assert "webhook_not_told" in done.stderr
+
+
+def test_passes_from_before_the_webhook_are_not_told(shop: Workshop, hook: Receiver) -> None:
+    shop.people(2)
+    shop.job(sync=CHANGES)
+    shop.run()
+    job(shop, sync=CHANGES)
+    shop.run()
+    job(shop, notify=EVERYTHING, sync=CHANGES)
+    shop.run()
+    assert {one["pass"] for one in hook.taken if one["event"] == "outcomes"} == {3}
     assert told(hook) == shop.outcomes()
 
 
@@ -199,6 +291,21 @@ def test_a_signal_ends_the_telling_and_the_run_ends_as_it_ended(shop: Workshop, 
         until(lambda: hook.posted, "the webhook is tried")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_run_whose_words_nobody_reads_is_told_as_it_ended(
+    shop: Workshop, hook: Receiver, log_format: str
+) -> None:
+    shop.source(["ada@example.com,Ada", "nobody,Nobody"])
+    job(shop)
+    heard, said = os.pipe()
+    os.close(heard)
+    command = shop._command(("run", "contacts.yaml", "--log-format", log_format))
+    done = subprocess.run(command, cwd=shop.folder, env=shop.environ, stderr=said, timeout=60, check=False)
+    os.close(said)
+    assert [(one["event"], one["exit_code"]) for one in hook.taken] == [("finished", 3)]
+    assert done.returncode == 3
 
 
 def test_of_what_is_tried_at_the_sandbox_nobody_elsewhere_is_told(shop: Workshop) -> None:

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 
 import bulk
 from bulk import errors
-from bulk.cli.codes import UNEXPECTED
 from bulk.cli.main import app
+from bulk.errors import UNEXPECTED
 from bulk.job import Job, load_job
 from bulk.runner.run import SOME_FAILED
 

@@ -187,14 +187,14 @@ def test_a_view_knows_its_source(path: Path) -> None:
 def test_lines_after_an_entry_are_of_rows_for_which_a_newer_one_holds(path: Path) -> None:
     two_steps(path)
     with View(path) as view:
-        before = view.newest
+        before = view.newest[1]
     ledger = Ledger(path)
     ledger.last_pass()
     ledger.commit([entry(6, 6, GOOD), entry(4, 4, BAD, step=1), entry(1, 1, BAD, step=1)])
     ledger.close()
     with View(path) as view:
         newer = pl.concat(view.lines(before)).select("row", "step", "status").rows()
-        none = pl.concat(view.lines(view.newest))
+        none = pl.concat(view.lines(view.newest[1]))
     assert newer == [(1, "leads", "failed"), (4, "leads", "failed"), (6, "users", "succeeded")]
     assert none.is_empty()
 
@@ -202,7 +202,7 @@ def test_lines_after_an_entry_are_of_rows_for_which_a_newer_one_holds(path: Path
 def test_a_pass_of_which_nothing_settled_has_no_entry(path: Path) -> None:
     begin(path, 2).close()
     with View(path) as view:
-        assert view.newest == 0
+        assert view.newest == {}
 
 
 def test_what_a_run_learns_stands_beside_its_facts(path: Path) -> None:
