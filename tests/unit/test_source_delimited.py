@@ -208,3 +208,19 @@ def test_rows_of_many_blocks_keep_their_numbers_and_lines() -> None:
     assert whole[0].equals(pieces[0])
     assert whole[1].equals(pieces[1])
     assert whole[0].height + whole[1].height == 399
+
+
+@pytest.mark.parametrize("rows", [1, 30_000])
+@pytest.mark.parametrize(
+    ("short", "long", "row_of_long"), [(b"x", b"x,y,z", 2), (b"", b"x,y,z", 1), (b"\n", b"x,y,z,w", 1)]
+)
+def test_rows_too_long_and_too_short_are_found_though_separators_are_as_many_as_they_should_be(
+    short: bytes, long: bytes, row_of_long: int, rows: int
+) -> None:
+    good = b"x,y\n" * rows
+    data = b"a,b\n" + short + b"\n" + good + long + b"\n" + good
+    frame, malformed = everything(reader(data))
+    assert frame.height == 2 * rows
+    told = malformed[ROW].to_list()
+    assert told[-1] == rows + row_of_long
+    assert len(told) == row_of_long
