@@ -48,6 +48,7 @@ ASIDE_IMPORTED_BY = {
 ONLY_IN = {
     "aiohttp": frozenset({"transport", "sandbox", "listening"}),  # the one client, and the two servers
     "aiolimiter": frozenset({"pacing"}),
+    "httptools": frozenset({"transport"}),
     "uvloop": frozenset({"cli"}),
     "prometheus_client": frozenset({"cli"}),
     "opentelemetry": frozenset({"cli"}),

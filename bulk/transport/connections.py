@@ -1,0 +1,100 @@
+"""The connections to one server: opened when needed, kept for a while, each for one exchange at a time."""
+
+import asyncio
+from base64 import b64encode
+from collections import deque
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from bulk.transport.wire import Wire
+
+_CONNECT_TIMEOUT = 10.0
+_KEEP_ALIVE = 4.0
+"""Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
+request that meets a closing connection may or may not have been processed."""
+
+
+class Connections:
+    """Hands out connections to the server of a URL, directly or through a proxy.
+
+    Args:
+        url: Of the server; how names are resolved, TLS is spoken and certificates are verified is aiohttp's.
+        concurrency: Connections held at a time.
+    """
+
+    def __init__(self, url: URL, concurrency: int) -> None:
+        self.room = asyncio.Semaphore(concurrency)
+        """To be held by whoever uses a connection."""
+        self._proxy = _proxy(url)
+        self._url = url
+        self._loop = asyncio.get_running_loop()
+        self._connector = aiohttp.TCPConnector(limit=0)
+        self._idle: deque[Wire] = deque()
+        self._open: set[Wire] = set()
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether requests are sent to a proxy that reads them."""
+        return self._proxy is not None and self._url.scheme == "http"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What such a proxy wants to see in each request."""
+        if not self.is_forwarded or self._proxy is None or not self._proxy.user:
+            return {}
+        both = f"{self._proxy.user}:{self._proxy.password or ''}"
+        return {"Proxy-Authorization": f"Basic {b64encode(both.encode()).decode()}"}
+
+    @property
+    def kept(self) -> Wire | None:
+        """A connection that was used before and may carry one more request; None if there is none.
+
+        Of several it is the one that was used last, so that those that are not needed are closed.
+        """
+        while self._idle:
+            wire = self._idle.pop()
+            if self._loop.time() - wire.idle_since <= _KEEP_ALIVE and wire.is_quiet:
+                return wire
+            wire.close()
+        return None
+
+    async def opened(self, seconds: float) -> Wire:
+        """Open a connection within so many seconds.
+
+        Raises:
+            aiohttp.ClientError, OSError, TimeoutError: There is none to be had.
+        """
+        # Tells aiohttp where to connect to, and is never sent itself.
+        opener = aiohttp.ClientRequest("GET", self._url, loop=self._loop, proxy=self._proxy)
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(_CONNECT_TIMEOUT, seconds))
+        async with asyncio.timeout(seconds):
+            connection = await self._connector.connect(opener, [], timeout)
+        wire = Wire(connection, self._loop)
+        self._open.add(wire)
+        wire.closed.add_done_callback(lambda _: self._open.discard(wire))
+        return wire
+
+    def keep(self, wire: Wire) -> None:
+        """Keep a connection for another exchange, and none that was not needed for long."""
+        self._idle.append(wire)
+        while self._loop.time() - self._idle[0].idle_since > _KEEP_ALIVE:
+            self._idle.popleft().close()
+
+    async def close(self) -> None:
+        """Close all connections, and return when they are."""
+        waiting = [wire.closed for wire in self._open]
+        for wire in self._open:
+            wire.close()
+        if waiting:
+            await asyncio.wait(waiting)
+        await self._connector.close()
+
+
+def _proxy(url: URL) -> URL | None:
+    """Return the proxy that the environment names for this host, read once instead of for each request."""
+    if proxy_bypass(url.host_port_subcomponent or ""):
+        return None
+    named = getproxies_environment().get(url.scheme)
+    return URL(named) if named else None
