@@ -5,6 +5,7 @@ happens on a connection is ours: a session of aiohttp takes five times as long f
 """
 
 from bulk.transport.answer import LARGEST_ANSWER
-from bulk.transport.transport import Endpoint, OnSent, Transport
+from bulk.transport.transport import Endpoint, Transport
+from bulk.transport.wire import OnSent
 
 __all__ = ["LARGEST_ANSWER", "Endpoint", "OnSent", "Transport"]

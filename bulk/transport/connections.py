@@ -8,10 +8,11 @@ from urllib.request import getproxies_environment, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from bulk.transport.outbox import Outbox
 from bulk.transport.wire import Wire
 
 _CONNECT_TIMEOUT = 10.0
-_KEEP_ALIVE = 4.0
+KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 after which common servers close theirs, since a
 request that meets a closing connection may or may not have been processed."""
 
@@ -31,6 +32,7 @@ class Connections:
         self._url = url
         self._loop = asyncio.get_running_loop()
         self._connector = aiohttp.TCPConnector(limit=0)
+        self._outbox = Outbox(self._loop)
         self._idle: deque[Wire] = deque()
         self._open: set[Wire] = set()
 
@@ -55,7 +57,7 @@ class Connections:
         """
         while self._idle:
             wire = self._idle.pop()
-            if self._loop.time() - wire.idle_since <= _KEEP_ALIVE and wire.is_quiet:
+            if self._loop.time() - wire.idle_since <= KEEP_ALIVE:
                 return wire
             wire.close()
         return None
@@ -71,16 +73,16 @@ class Connections:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(_CONNECT_TIMEOUT, seconds))
         async with asyncio.timeout(seconds):
             connection = await self._connector.connect(opener, [], timeout)
-        wire = Wire(connection, self._loop)
+        wire = Wire(connection, self._outbox, self._loop)
         self._open.add(wire)
         wire.closed.add_done_callback(lambda _: self._open.discard(wire))
         return wire
 
     def keep(self, wire: Wire) -> None:
         """Keep a connection for another exchange, and none that was not needed for long."""
-        self._idle.append(wire)
-        while self._loop.time() - self._idle[0].idle_since > _KEEP_ALIVE:
+        while self._idle and self._loop.time() - self._idle[0].idle_since > KEEP_ALIVE:
             self._idle.popleft().close()
+        self._idle.append(wire)
 
     async def close(self) -> None:
         """Close all connections, and return when they are."""

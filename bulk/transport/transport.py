@@ -1,7 +1,8 @@
 """Send one request at most once, and return its answer or why there is none."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,9 +15,7 @@ from bulk.transport.answer import Answer, BrokenError
 from bulk.transport.connections import Connections
 from bulk.transport.head import Heads
 from bulk.transport.unreached import why_unreached
-from bulk.transport.wire import CutError, Wire
-
-OnSent = Callable[[], None]
+from bulk.transport.wire import CutError, OnSent, StaleError, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +77,26 @@ class Transport:
         data = head if request.body is None else head + request.body
         async with self._connections.room:
             deadline = self._loop.time() + self._timeout
-            wire = self._connections.kept
-            if wire is None:
-                try:
-                    wire = await self._connections.opened(self._timeout)
-                except (aiohttp.ClientError, OSError, UnicodeError) as error:
-                    return Lost("connection", why_unreached(error), processed=False)
-            if on_sent is not None:
-                on_sent()
-            return await self._exchange(wire, data, deadline)
+            while (wire := self._connections.kept) is not None:
+                with suppress(StaleError):
+                    return await self._exchange(wire, data, deadline, on_sent)
+            try:
+                wire = await self._connections.opened(self._timeout)
+                return await self._exchange(wire, data, deadline, on_sent)
+            except (aiohttp.ClientError, OSError, UnicodeError) as error:
+                return Lost("connection", why_unreached(error), processed=False)
 
-    async def _exchange(self, wire: Wire, data: bytes, deadline: float) -> Response | Lost:
-        """Send what was made ready; words about what went wrong are our own: others may name a person."""
+    async def _exchange(
+        self, wire: Wire, data: bytes, deadline: float, on_sent: OnSent | None
+    ) -> Response | Lost:
+        """Send what was made ready; words about what went wrong are our own: others may name a person.
+
+        Raises:
+            StaleError: The connection can carry no request any more; nothing was sent.
+        """
         answer = Answer()
         try:
-            await wire.write(data, answer, deadline)
+            await wire.ask(data, answer, deadline, on_sent)
         except TimeoutError:
             return Lost("timeout", f"no answer within {self._timeout:g} s", answer.status or None)
         except CutError:

@@ -2,10 +2,18 @@
 
 import asyncio
 import select
+from collections.abc import Callable
 
 from aiohttp.connector import Connection
 
 from bulk.transport.answer import Answer, BrokenError
+from bulk.transport.outbox import Outbox
+
+OnSent = Callable[[], None]
+
+
+class StaleError(ConnectionResetError):
+    """The connection can carry no request any more; nothing was sent."""
 
 
 class CutError(Exception):
@@ -23,45 +31,48 @@ class Wire(asyncio.Protocol):
         idle_since: Time of the loop since which nothing is asked.
     """
 
-    def __init__(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
         transport, opener = connection.transport, connection.protocol
         if transport is None or opener is None or opener.should_close:
             connection.close()
-            raise ConnectionResetError
+            raise StaleError
         self.closed = loop.create_future()
         self.idle_since = loop.time()
         self._loop = loop
+        self._outbox = outbox
         self._connection = connection
         self._transport = transport
         self._opener = opener
+        self._used = False
+        self._written = False
         self._answer: Answer | None = None
         self._came: asyncio.Future[None] | None = None
+        self._on_sent: OnSent | None = None
+        self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._arrivals = select.poll()
         self._arrivals.register(transport.get_extra_info("socket"), select.POLLIN)
         transport.set_protocol(self)
 
-    @property
-    def is_quiet(self) -> bool:
-        """Whether it is open, and nothing arrived, also nothing that the loop has not seen yet."""
-        return not self._transport.is_closing() and not self._arrivals.poll(0)
+    def ask(
+        self, data: bytes, answer: Answer, deadline: float, on_sent: OnSent | None
+    ) -> "asyncio.Future[None]":
+        """Send a request with all others of this turn of the loop.
 
-    def write(self, data: bytes, answer: Answer, deadline: float) -> "asyncio.Future[None]":
-        """Send a request; what is returned is done when ``answer`` is whole.
-
-        It fails with TimeoutError at ``deadline`` (time of the loop), with CutError or BrokenError.
+        What is returned is done when ``answer`` is whole. It fails with StaleError, with TimeoutError at
+        ``deadline`` (time of the loop), with CutError or with BrokenError.
         """
-        self._answer = answer
+        self._answer, self._on_sent, self._written = answer, on_sent, False
         self._came = came = self._loop.create_future()
-        self._timer = self._loop.call_at(deadline, self._expire)
-        self._transport.write(data)
+        self._deadline = deadline
+        if self._timer is None:
+            self._watch()
+        self._outbox.add(self._write, data)
         return came
 
     def rest(self) -> bool:
         """End an exchange; return whether the connection is fit for another, and close it if not."""
-        if self._timer is not None:
-            self._timer.cancel()
-        answer, self._answer, self._came = self._answer, None, None
+        answer, self._answer, self._came, self._on_sent = self._answer, None, None, None
         fit = answer is not None and answer.whole and not answer.last
         if not fit or self._transport.get_write_buffer_size():
             self.close()
@@ -76,7 +87,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the answer that is waited for."""
         answer = self._answer
-        if answer is None or answer.whole:
+        if answer is None or answer.whole or not self._written:
+            self._ended()
             self.close()
             return
         try:
@@ -92,10 +104,34 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the connection is gone, and let aiohttp know."""
         self._ended()
+        if self._timer is not None:
+            self._timer.cancel()
         self._opener.connection_lost(exc)
         self._connection.close()
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def _write(self, data: bytes) -> None:
+        """Send what was asked, if it still is and nothing arrived before, also nothing unseen by the loop."""
+        if self._came is None or self._came.done():
+            return
+        if self._transport.is_closing() or (self._used and self._arrivals.poll(0)):
+            self._give_up(StaleError())
+            return
+        self._used = self._written = True
+        if self._on_sent is not None:
+            self._on_sent()
+        self._transport.write(data)
+
+    def _watch(self) -> None:
+        """End an exchange that takes too long; one timer serves all that follow each other in time."""
+        self._timer = None
+        if self._came is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._watch)
+        else:
+            self._give_up(TimeoutError())
 
     def _ended(self) -> None:
         """End the answer: some have no other end, others are cut short by it."""
@@ -103,16 +139,13 @@ class Wire(asyncio.Protocol):
         if answer is None or answer.whole:
             return
         if not answer.status:
-            self._give_up(CutError())
+            self._give_up(CutError() if self._written else StaleError())
             return
         try:
             answer.end()
             self._done()
         except BrokenError as error:
             self._give_up(error)
-
-    def _expire(self) -> None:
-        self._give_up(TimeoutError())
 
     def _done(self) -> None:
         if self._came is not None and not self._came.done():

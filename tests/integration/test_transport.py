@@ -4,15 +4,20 @@ import asyncio
 import gzip
 import socket
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 from wire_server import Exchange, Server, say_ok, serving
+from yarl import URL
 
 from bulk import __version__
 from bulk.conversation import Lost, Reply, Request, Response
 from bulk.transport import LARGEST_ANSWER, Endpoint, Transport
+from bulk.transport.answer import Answer
+from bulk.transport.connections import Connections
+from bulk.transport.wire import StaleError
 
 MARKER = "marker%40example.com"
 PATH = f"/users?email={MARKER}"
@@ -342,6 +347,112 @@ async def test_a_proxy_of_the_environment_is_used_unless_it_is_excluded(
         await sent_to(server)
     assert [exchange.target for exchange in proxy.seen] == [server.url + PATH]
     assert [exchange.target for exchange in server.seen] == ["/v1" + PATH]
+
+
+async def test_a_proxy_is_shown_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//us%40r:p%3Aw@").removesuffix("/v1"))
+        async with Transport(Endpoint("http://api.example.com:81/v2")) as transport:
+            await transport.send(Request("PUT", "/a", b"{}"))
+    (exchange,) = proxy.seen
+    assert exchange.target == "http://api.example.com:81/v2/a"
+    assert exchange.headers["host"] == "api.example.com:81"
+    assert exchange.headers["proxy-authorization"] == f"Basic {b64encode(b'us@r:p:w').decode()}"
+
+
+async def test_an_answer_may_end_with_its_connection() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b'HTTP/1.1 200 OK\r\n\r\n{"x":')
+        await exchange.write(b"1}")
+        exchange.writer.close()
+
+    async with serving(answer) as server:
+        reply = await sent_to(server, times=2)
+    assert isinstance(reply, Response)
+    assert (reply.json, server.connections) == ({"x": 1}, 2)
+
+
+async def test_after_an_answer_to_half_a_request_the_connection_is_closed() -> None:
+    held = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await held.wait()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with Transport(Endpoint(url, timeout=5.0)) as transport:
+            replies = [await transport.send(Request("POST", PATH, bytes(30_000_000))) for _ in range(2)]
+        held.set()
+    assert [reply.status for reply in replies if isinstance(reply, Response)] == [413, 413]
+
+
+async def test_a_server_that_speaks_before_it_is_asked_is_asked_nothing() -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listener:
+        url = URL(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+        connections = Connections(url, 1)
+        wire, calls = await connections.opened(5.0), list[None]()
+        await wire.closed
+        with pytest.raises(StaleError):
+            await wire.ask(b"GET / HTTP/1.1\r\n\r\n", Answer(), 1e9, lambda: calls.append(None))
+        await connections.close()
+    assert calls == []
+
+
+async def test_what_is_cancelled_before_its_turn_ends_is_not_sent() -> None:
+    calls: list[None] = []
+    async with serving() as server, Transport(Endpoint(server.url)) as transport:
+        await transport.send(Request("POST", PATH, b"1"))
+        task = asyncio.create_task(transport.send(Request("POST", PATH, b"2"), lambda: calls.append(None)))
+        asyncio.get_running_loop().call_soon(task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await transport.send(Request("POST", PATH, b"3"))
+    assert (calls, [exchange.body for exchange in server.seen]) == ([], [b"1", b"3"])
+
+
+async def test_the_connection_of_a_cancelled_exchange_is_not_used_again() -> None:
+    asked = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        if len(server.seen) == 1:
+            asked.set()
+            await asyncio.Event().wait()
+        await exchange.reply(body=exchange.body)
+
+    async with serving(answer) as server, Transport(Endpoint(server.url)) as transport:
+        task = asyncio.create_task(transport.send(Request("POST", PATH, b"1")))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        reply = await transport.send(Request("POST", PATH, b"2"))
+    assert isinstance(reply, Response)
+    assert (reply.body, server.connections) == (b"2", 2)
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulk.transport.connections.KEEP_ALIVE", -1.0)
+    async with serving() as server:
+        await sent_to(server, times=3)
+    assert server.connections == 3
+
+
+async def test_there_are_no_more_connections_than_are_allowed() -> None:
+    async with (
+        serving() as server,
+        Transport(Endpoint(server.url, concurrency=3)) as transport,
+        asyncio.TaskGroup() as group,
+    ):
+        for number in range(30):
+            group.create_task(transport.send(Request("POST", PATH, b"%d" % number)))
+    assert (server.connections, len(server.seen)) == (3, 30)
 
 
 def test_credentials_are_not_shown() -> None:
