@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from certificates import ELSEWHERE, Signed, authority, signed_by
 from fault_server import FaultServer, faulty
 from forked_bulk import Ended
+from tunnel import tunnel
 from workshop import Workshop
 
 TOKEN = "made-up-token"
@@ -164,3 +166,19 @@ def test_of_two_addresses_of_a_host_the_one_that_answers_is_used(
         write_job(afresh, {"both": f"http://both.example.com:{server.port}"})
         assert afresh.run().returncode == 0
     assert server.taken == {f"person{n}@example.com": 1 for n in range(ROWS)}
+
+
+def test_through_a_proxy_the_server_itself_is_spoken_to_in_secret(afresh: Workshop, tmp_path: Path) -> None:
+    root = authority()
+    (tmp_path / "root.pem").write_bytes(root.pem())
+    with tunnel() as proxy, faulty(tls=signed_by(root).serving(tmp_path)) as server:
+        write_job(afresh, {"far": f"https://127.0.0.1:{server.port}"})
+        afresh.environ["SSL_CERT_FILE"] = str(tmp_path / "root.pem")
+        afresh.environ["https_proxy"] = f"http://who:knows@127.0.0.1:{proxy.port}"
+        assert afresh.run().returncode == 0
+    assert server.taken == {f"person{n}@example.com": 1 for n in range(ROWS)}
+    assert 0 < len(proxy.asked) <= CONCURRENCY
+    for head in proxy.asked:
+        assert head.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n")
+        assert f"Proxy-Authorization: Basic {b64encode(b'who:knows').decode()}\r\n" in head
+        assert TOKEN not in head
