@@ -1,7 +1,7 @@
 """Sends one request at most once, and returns its answer or why there is none.
 
 Connections, with their names, TLS and proxies, are opened by aiohttp; answers are read by llhttp. What
-happens on a connection is ours: a session of aiohttp takes five times as long for an exchange.
+happens on a connection is ours: a session of aiohttp takes four times as long for an exchange.
 """
 
 from bulk.transport.answer import LARGEST_ANSWER
