@@ -263,8 +263,7 @@ class Reading:
                 bad |= rejected[index]
 
     def _tell_dropped(self, step: int, alive: Mask, among: Mask, hashes: npt.NDArray[np.uint64]) -> None:
-        candidates = np.flatnonzero(among)
-        dropped, kept = duplicates(candidates, hashes[candidates], self._steps[step].duplicates)
+        dropped, kept = duplicates(among, hashes, self._steps[step].duplicates)
         concerned = alive[dropped]
         dropped, kept = dropped[concerned], kept[concerned]
         message = pl.format("row {} is sent instead", pl.Series(kept + 1))
@@ -332,12 +331,11 @@ def _joined(masks: Sequence[Mask], rows: int) -> Mask:
     return np.concatenate(masks) if masks else np.zeros(rows, dtype=np.bool_)
 
 
-def duplicates(rows: Index, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
-    """Return the rows that yield to another of the same key, and beside each the row that is kept."""
-    several = shared(hashes)
-    rows, hashes = rows[several], hashes[several]
-    order = np.argsort(hashes, kind="stable")
-    grouped = hashes[order]
+def duplicates(among: Mask, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
+    """Return the rows, from 0, that yield to another of their key, and beside each the one that is kept."""
+    rows = np.flatnonzero(shared(hashes, among))
+    order = np.argsort(hashes[rows], kind="stable")
+    grouped = hashes[rows[order]]
     if grouped.size == 0:
         return rows, rows
     starts = np.flatnonzero(np.concatenate(([True], grouped[1:] != grouped[:-1])))
