@@ -8,6 +8,29 @@ from bulk.conversation import KEY, ROW
 
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
+_MORE = 1 << 19
+"""Hashes for which there is room after the last, whenever there has to be more."""
+
+
+class Hashed:
+    """Hashes that come one after another, in one array, so that they are never there twice."""
+
+    def __init__(self) -> None:
+        self._room = np.zeros(0, dtype=np.uint64)
+        self._size = 0
+
+    def add(self, hashes: Hashes) -> None:
+        """Take further hashes."""
+        end = self._size + hashes.size
+        if end > self._room.size:
+            self._room.resize(end + _MORE, refcheck=False)  # in its place, wherever the system can do so
+        self._room[self._size : end] = hashes
+        self._size = end
+
+    @property
+    def all(self) -> Hashes:
+        """All hashes so far; only until more are added."""
+        return self._room[: self._size]
 
 
 def key_hashes(frame: pl.DataFrame) -> Hashes:
