@@ -251,10 +251,10 @@ class Records:
 
     @cached_property
     def joined(self) -> tuple[bytes, list[int]]:
-        """Return all records as JSON, a comma after each, and where each begins, with the end of the last."""
+        """Return all records as JSON, a comma between them, and where each begins or would begin."""
         texts = self.frame[RECORD]
         lengths = texts.str.len_bytes().to_numpy().astype(np.int64) + 1
-        return f"{texts.str.join(',').item()},".encode(), [0, *np.cumsum(lengths).tolist()]
+        return texts.str.join(",").item().encode(), [0, *np.cumsum(lengths).tolist()]
 
     def column(self, name: str) -> list[Any]:
         """Return one column as a list; all None if the step does not map it."""
@@ -299,10 +299,10 @@ class Batch:
         """Return the identifiers that an earlier conversation found of one record's person."""
         return self.found.get(int(self.rows[index]), ())
 
-    def joined(self) -> bytes:
-        """Return the records as JSON, separated by commas."""
+    def joined(self, before: bytes = b"", after: bytes = b"") -> bytes:
+        """Return the records as JSON, separated by commas, between what stands before and after them."""
         text, edges = self.records.joined
-        return text[edges[self.start] : edges[self.stop] - 1]
+        return b"".join((before, memoryview(text)[edges[self.start] : edges[self.stop] - 1], after))
 
     def part(self, start: int, stop: int) -> "Batch":
         """Return the records ``start`` to ``stop`` of this batch as a batch."""

@@ -30,7 +30,7 @@ ENTRIES = pl.Schema(
 )
 PLANNED, UNSETTLED = -1, -2
 """In the place of an entry: the plan told the row, or nothing became of it yet."""
-_ROWS_AT_ONCE = 1 << 20
+_ROWS_AT_ONCE, _TOLD_AT_ONCE = 1 << 20, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ class StepView:
             (pl.col(LAST) - pl.col(ROW) + 1).alias("rows"),
         )
         groups = ["status", "reason", "error_message"]
-        together: pl.DataFrame = pl.concat([answered, told])
-        return together.group_by(groups).agg(pl.col("rows").sum()).sort(groups)
+        rows = pl.col("rows").sum()
+        parts = [part.group_by(groups).agg(rows) for part in told.iter_slices(_TOLD_AT_ONCE)]
+        together: pl.DataFrame = pl.concat([answered, *parts])
+        return together.group_by(groups).agg(rows).sort(groups)
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """A step's fields against its operation and its source: a compiled step, or everything that is wrong."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -10,9 +10,9 @@ from bulk.mapping.encode import Nulls
 from bulk.mapping.joining import Joining
 from bulk.mapping.planting import Planting
 from bulk.mapping.problem import Problem
-from bulk.mapping.rules import CompiledRules, Fields, compile_condition
-from bulk.mapping.step import StepMapping
-from bulk.mapping.tree import Branch, Fixed, Node
+from bulk.mapping.rules import CompiledRules, Fields, Key, compile_condition
+from bulk.mapping.step import KEY_COLUMNS, StepMapping
+from bulk.mapping.tree import Branch, Fixed, Node, leaves
 
 _NO_TERMS = Terms()
 
@@ -70,7 +70,19 @@ def compile_step(  # noqa: PLR0913 - what a step says beside its fields
         terms=terms,
         contacts=contacts,
         where_of_contact=not _roots([condition], schema).isdisjoint(of_contacts),
+        key_columns=KEY_COLUMNS if rules.key is None else _key_columns(rules.key, planting.raws, nodes),
     )
+
+
+def _key_columns(key: Key, raws: Mapping[str, pl.Expr], nodes: tuple[Node, ...]) -> tuple[str, str]:
+    """Return the columns of keys before they are cleaned, and after: those of a field that has them."""
+    raw, cleaned = KEY_COLUMNS
+    raw = next((name for name, expression in raws.items() if expression.meta.eq(key.raw)), raw)
+    clean = key.read.clean(pl.col(raw))
+    alike = (
+        leaf for leaf in leaves(nodes) if leaf.raw == raw and leaf.read.clean(pl.col(raw)).meta.eq(clean)
+    )
+    return raw, next((leaf.cleaned for leaf in alike), cleaned)
 
 
 def _unfit(fields: Fields, operation: Operation) -> Iterator[Problem]:

@@ -20,6 +20,13 @@ def sendable(dtype: pl.DataType) -> bool:
     return not isinstance(dtype, (pl.Binary, pl.Object, pl.Unknown, pl.Int128, pl.UInt128))
 
 
+def holds_objects(dtype: pl.DataType) -> bool:
+    """Whether there are objects in a type."""
+    if isinstance(dtype, (pl.List, pl.Array)):
+        return holds_objects(instance(dtype.inner))
+    return isinstance(dtype, pl.Struct)
+
+
 def all_finite(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Tell where no number inside is NaN or infinite."""
     if dtype.is_float():

@@ -41,8 +41,8 @@ def same(value: pl.Expr) -> pl.Expr:
 
 
 def filled(text: pl.Expr) -> pl.Expr:
-    """Make empty text null."""
-    return pl.when(text != "").then(text)
+    """Make empty text null; the expression is computed once only."""
+    return text.replace("", None)
 
 
 def trimmed(text: pl.Expr) -> pl.Expr:

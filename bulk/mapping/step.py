@@ -18,9 +18,10 @@ from bulk.mapping.rules import CompiledRules
 from bulk.mapping.sizes import most_bytes
 from bulk.mapping.tree import Branch, Fixed, Node, leaves
 
-_SOURCE_WHERE, _STEP_WHERE, _OPTED_OUT, _RAW_KEY = "source_where", "step_where", "opted_out", "raw_key"
-_CLEANED_KEY = "cleaned_key"
+_SOURCE_WHERE, _STEP_WHERE, _OPTED_OUT = "source_where", "step_where", "opted_out"
 _NO_TERMS = Terms()
+KEY_COLUMNS = ("raw_key", "cleaned_key")
+"""Columns of keys before they are cleaned, and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class StepMapping:
         terms: What the operation is told beside the record.
         contacts: Those that rows are about; None if the source says all there is to say.
         where_of_contact: Whether the step's own filter looks at them.
+        key_columns: Columns of keys before they are cleaned, and after; those of a field that is read alike.
     """
 
     operation: Operation
@@ -52,6 +54,7 @@ class StepMapping:
     terms: Terms = _NO_TERMS
     contacts: Joining | None = None
     where_of_contact: bool = False
+    key_columns: tuple[str, str] = KEY_COLUMNS
 
     def judge(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Say of each row what its key is, whether it opted out, and why it is not to be sent, if so.
@@ -66,8 +69,9 @@ class StepMapping:
         asked = {**self.raws, **self._conditions(), **self._match(), **self._raw_key()}
         values, failed = self._values(frame, asked)
         faults = [*self._rule_faults(failed), *field_faults(self.nodes, self.operation, failed)]
-        if _RAW_KEY in failed:
-            faults.append(Fault(pl.col(failed[_RAW_KEY]), "bad_value", f'"key": {RAISED}'))
+        raw_key = self.key_columns[0]
+        if raw_key in failed:
+            faults.append(Fault(pl.col(failed[raw_key]), "bad_value", f'"key": {RAISED}'))
         opted_out = (
             pl.lit(value=False) if self.rules.opted_out is None else pl.col(_OPTED_OUT).fill_null(value=False)
         )
@@ -102,7 +106,7 @@ class StepMapping:
         raws = {leaf.raw: self.raws[leaf.raw] for leaf in leaves(alone.nodes)}
         values, _ = alone._values(frame, raws | self._raw_key())  # noqa: SLF001 - its own, with fewer fields
         key = self.rules.key
-        named = pl.lit(None, pl.String) if key is None else key.read.convert(pl.col(_CLEANED_KEY))
+        named = pl.lit(None, pl.String) if key is None else key.read.convert(pl.col(self.key_columns[1]))
         columns = [(one.values(values), one.column) for one in chosen]
         return values.select(ROW, named.alias(IDENTIFIER), *(each.alias(name) for each, name in columns))
 
@@ -157,7 +161,7 @@ class StepMapping:
         return {} if self.contacts is None else {MATCH: pl.col(MATCH)}
 
     def _raw_key(self) -> dict[str, pl.Expr]:
-        return {} if self.rules.key is None else {_RAW_KEY: self.rules.key.raw}
+        return {} if self.rules.key is None else {self.key_columns[0]: self.rules.key.raw}
 
     def _values(
         self, frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]
@@ -179,8 +183,9 @@ class StepMapping:
     def _cleaned(self) -> Iterator[pl.Expr]:
         for leaf in leaves(self.nodes):
             yield leaf.read.clean(pl.col(leaf.raw)).alias(leaf.cleaned)
-        if self.rules.key is not None:
-            yield self.rules.key.read.clean(pl.col(_RAW_KEY)).alias(_CLEANED_KEY)
+        raw, cleaned = self.key_columns
+        if self.rules.key is not None and all(leaf.cleaned != cleaned for leaf in leaves(self.nodes)):
+            yield self.rules.key.read.clean(pl.col(raw)).alias(cleaned)
 
     def _converted(self) -> Iterator[pl.Expr]:
         for leaf in leaves(self.nodes):
@@ -191,7 +196,7 @@ class StepMapping:
         key = self.rules.key
         if key is None:
             return pl.lit(None, pl.String).alias(KEY)
-        return key.normalised(key.read.convert(pl.col(_CLEANED_KEY))).alias(KEY)
+        return key.normalised(key.read.convert(pl.col(self.key_columns[1]))).alias(KEY)
 
     def _rule_faults(self, failed: Mapping[str, str]) -> Iterator[Fault]:
         """Yield the faults of rows; a filter that looks at contacts says nothing of rows without one."""

@@ -6,8 +6,34 @@ import polars as pl
 
 from bulk.conversation import KEY, ROW
 
+Hashes = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+_MORE = 1 << 19
+"""Hashes for which there is room after the last, whenever there has to be more."""
 
-def key_hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
+
+class Hashed:
+    """Hashes that come one after another, in one array, so that they are never there twice."""
+
+    def __init__(self) -> None:
+        self._room = np.zeros(0, dtype=np.uint64)
+        self._size = 0
+
+    def add(self, hashes: Hashes) -> None:
+        """Take further hashes."""
+        end = self._size + hashes.size
+        if end > self._room.size:
+            self._room.resize(end + _MORE, refcheck=False)  # in its place, wherever the system can do so
+        self._room[self._size : end] = hashes
+        self._size = end
+
+    @property
+    def all(self) -> Hashes:
+        """All hashes so far; only until more are added."""
+        return self._room[: self._size]
+
+
+def key_hashes(frame: pl.DataFrame) -> Hashes:
     """Hash the keys; a row without a key gets its row number, which no hash of a key is likely to equal."""
     own = pl.col(ROW).cast(pl.UInt64)
     return (
@@ -17,10 +43,16 @@ def key_hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
     )
 
 
-def shared(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Tell of each hash whether it is there more than once; quick where none is."""
-    ordered = np.sort(hashes)
+def shared(hashes: Hashes, among: Mask | None = None) -> Mask:
+    """Tell of each hash whether it is there more than once, or is one of those ``among`` all of them.
+
+    Takes as much memory again as the hashes it compares, and is quick where none is there twice.
+    """
+    ordered = hashes.copy() if among is None else hashes[among]
+    ordered.sort()
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    del ordered
     if not repeated.size:
         return np.zeros(hashes.size, dtype=np.bool_)
-    return pl.Series(hashes).is_in(pl.Series(repeated).implode()).to_numpy()
+    found: Mask = pl.Series(hashes).is_in(pl.Series(repeated).implode()).to_numpy()
+    return found if among is None else found & among

@@ -10,7 +10,7 @@ import polars as pl
 
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Comparison
-from bulk.plan.keys import key_hashes, shared
+from bulk.plan.keys import Hashed, key_hashes, shared
 from bulk.plan.removal import Leaving, not_concerned
 from bulk.plan.watching import Watch, Watching
 
@@ -96,7 +96,7 @@ class Reading:
         self._steps = steps
         self._sink = sink
         self._needs_keys = any(step.duplicates != "keep_all" or step.opted_out != "include" for step in steps)
-        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._hashes = Hashed()
         self._opted_out: list[npt.NDArray[np.uint64]] = []
         self._alive: list[list[Mask]] = [[] for _ in steps]
         self._rejected: list[list[Mask]] = [[] for _ in steps]
@@ -160,7 +160,7 @@ class Reading:
         self._sink.write_keys(judged.select(ROW, KEY))
         if self._needs_keys:
             hashes = key_hashes(judged)
-            self._hashes.append(hashes)
+            self._hashes.add(hashes)
             self._opted_out.append(np.unique(hashes[judged[OPTED_OUT].to_numpy()]))
 
     def _take_step(self, index: int, judged: pl.DataFrame) -> None:
@@ -205,8 +205,7 @@ class Reading:
         rejected = [_joined(masks, self.rows) for masks in self._rejected]
         unchanged = [_joined(masks, self.rows) for masks in self._unchanged]
         self._alive, self._rejected, self._unchanged = [], [], []
-        hashes = np.concatenate(self._hashes) if self._hashes else np.zeros(0, dtype=np.uint64)
-        self._hashes = []
+        hashes, self._hashes = self._hashes.all, Hashed()
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
         held = {one.watch.reason: self._tell_held(one, alive) for one in self._watching}
@@ -263,8 +262,7 @@ class Reading:
                 bad |= rejected[index]
 
     def _tell_dropped(self, step: int, alive: Mask, among: Mask, hashes: npt.NDArray[np.uint64]) -> None:
-        candidates = np.flatnonzero(among)
-        dropped, kept = duplicates(candidates, hashes[candidates], self._steps[step].duplicates)
+        dropped, kept = duplicates(among, hashes, self._steps[step].duplicates)
         concerned = alive[dropped]
         dropped, kept = dropped[concerned], kept[concerned]
         message = pl.format("row {} is sent instead", pl.Series(kept + 1))
@@ -332,12 +330,11 @@ def _joined(masks: Sequence[Mask], rows: int) -> Mask:
     return np.concatenate(masks) if masks else np.zeros(rows, dtype=np.bool_)
 
 
-def duplicates(rows: Index, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
-    """Return the rows that yield to another of the same key, and beside each the row that is kept."""
-    several = shared(hashes)
-    rows, hashes = rows[several], hashes[several]
-    order = np.argsort(hashes, kind="stable")
-    grouped = hashes[order]
+def duplicates(among: Mask, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:
+    """Return the rows, from 0, that yield to another of their key, and beside each the one that is kept."""
+    rows = np.flatnonzero(shared(hashes, among))
+    order = np.argsort(hashes[rows], kind="stable")
+    grouped = hashes[rows[order]]
     if grouped.size == 0:
         return rows, rows
     starts = np.flatnonzero(np.concatenate(([True], grouped[1:] != grouped[:-1])))

@@ -20,6 +20,7 @@ from bulk.plan.subjects import NOTED, given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
 from bulk.plan.watching import Watch
 from bulk.runner.feed import check_unchanged
+from bulk.runner.gathering import Gathering
 from bulk.runner.setup import Naming, Setup, StepSetup
 from bulk.runner.stop import Stop, StoppingError
 
@@ -37,6 +38,8 @@ class LedgerSink:
 
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger = ledger
+        self._keys = Gathering(ledger.write_keys)
+        self._told = [Gathering(partial(ledger.write_told, step)) for step in range(len(setup.steps))]
         self._hash = hasher(setup.key_secret)
         self._scopes = [(step.scope,) if step.removes is None else step.removes.told for step in setup.steps]
         self._steps = setup.steps
@@ -44,11 +47,16 @@ class LedgerSink:
 
     def write_keys(self, frame: pl.DataFrame) -> None:
         """Keep the keys of consecutive rows."""
-        self._ledger.write_keys(frame.select(ROW, self._hash(frame[KEY]).alias(KEY)))
+        self._keys.add(frame.select(ROW, self._hash(frame[KEY]).alias(KEY)))
 
     def write_told(self, step: int, frame: pl.DataFrame) -> None:
         """Keep what rows were told in a step."""
-        self._ledger.write_told(step, frame)
+        self._told[step].add(frame)
+
+    def end(self) -> None:
+        """Write what was not written yet: everything has been read."""
+        for gathering in (self._keys, *self._told):
+            gathering.flush()
 
     def write_contents(self, step: int, frame: pl.DataFrame) -> None:
         """Keep the hashes of records that a step may send; a removal takes back what all steps there told."""
@@ -138,6 +146,14 @@ def _people(arrived: Iterable[Known]) -> Hashes:
         return known.identities if somebody.all() else known.identities[somebody]
 
     return reduce(np.union1d, map(named, arrived))
+
+
+def read_into(ledger: Ledger, setup: Setup, stop: Stop, progress: Progress, compared: Comparisons) -> Reading:
+    """Read the whole source once, and write what is told to the ledger's current pass: ``read_source``."""
+    sink = LedgerSink(ledger, setup)
+    reading = read_source(setup, sink, stop, progress, compared)
+    sink.end()
+    return reading
 
 
 def read_source(

@@ -18,11 +18,10 @@ from bulk.runner.opening import open_lane
 from bulk.runner.people import People, Planned, PlannedStep
 from bulk.runner.prepass import (
     Comparisons,
-    LedgerSink,
     choose_pass,
     comparisons,
     finding_nobody,
-    read_source,
+    read_into,
     unmet,
 )
 from bulk.runner.setup import LaneSetup, Options, Setup
@@ -133,13 +132,12 @@ class Run:
             self._note("resuming", rows=self.ledger.rows)
             return False
         self._note("reading", source=self.setup.source.description)
-        sink = LedgerSink(self.ledger, self.setup)
         known = partial(self.ledger.deliveries.known, former=self.ledger.former)
         named, now = self.ledger.named, self._world.unix()
         self._compared = await self._ledger_work(lambda: comparisons(self.setup, known, named, now))
         try:
             reading = await self._source_work(
-                lambda: read_source(self.setup, sink, self._stop, self, self._compared)
+                lambda: read_into(self.ledger, self.setup, self._stop, self, self._compared)
             )
         except StoppingError:
             return True

@@ -102,6 +102,8 @@ class _Lines:
     shape: Shape
     starts: _Array = field(init=False)
     stops: _Array = field(init=False)
+    marks: _Array = field(init=False)
+    before: _Array = field(init=False)
     returns: _Array = field(init=False)
     states: npt.NDArray[np.uint8] = field(init=False)
     counts: _Array = field(init=False)
@@ -125,46 +127,47 @@ class _Lines:
         return Scan(self._text(lines, consumed), good, places.size, faults, consumed, lines)
 
     def _cut(self, found: npt.NDArray[np.uint8]) -> None:
-        """Find where lines start and stop; LF, CRLF and CR end a line."""
-        feeds = found == LF
-        returns = found == CR
-        if returns.any():
-            halves = returns[:-1] & feeds[1:]  # the CR of a CRLF
-            ends = feeds | returns
-            ends[:-1] &= ~halves
-            last = np.flatnonzero(ends)
-            self.returns = np.flatnonzero(found[last] == CR)
-            crlf = np.zeros(found.size + 1, np.bool_)
-            crlf[1:-1] = halves
-            self.stops = last - crlf[last]
-        else:
-            last = np.flatnonzero(feeds)
-            self.stops = last
-            self.returns = last[:0]
+        """Find where lines start and stop, and the separators in each; LF, CRLF and CR end a line.
+
+        Marks, in order, are all separators and line ends: looking for both at once takes half the time.
+        """
+        ends, halves = found == LF, None
+        if self.block.find(b"\r", 0, self.end) >= 0:
+            returns = found == CR
+            halves = np.zeros(found.size + 1, np.bool_)  # behind the CR of a CRLF
+            np.logical_and(returns[:-1], ends[1:], out=halves[1:-1])
+            ends |= returns
+            ends[:-1] &= ~halves[1:-1]
+        marked = found == self.shape.separator
+        marked |= ends
+        self.marks = np.flatnonzero(marked)
+        places = np.flatnonzero(ends[self.marks])
+        last = self.marks[places]
+        self.before = np.concatenate(([0], places[:-1] + 1)) if places.size else places
+        self.counts = places - self.before
         self.starts = np.concatenate(([0], last[:-1] + 1)) if last.size else last
+        self.stops = last if halves is None else last - halves[last]
+        self.returns = last[:0] if halves is None else np.flatnonzero(found[last] == CR)
 
     def _judge(self, found: npt.NDArray[np.uint8]) -> None:
         """Set the state of every line that can be settled by itself, and mark the others special."""
-        quotes = np.flatnonzero(found == QUOTE)
-        separators = np.flatnonzero(found == self.shape.separator)
-        before = np.searchsorted(separators, self.starts)
-        self.counts = np.diff(before, append=separators.size)
+        quotes = np.flatnonzero(found == QUOTE) if self.block.find(b'"', 0, self.end) >= 0 else self.marks[:0]
         special = np.zeros(self.starts.size, np.bool_)
         if quotes.size:
             special = self._quotes(found, quotes)
-            self._leave_out_quoted(separators, before, quotes)
+            self._leave_out_quoted(quotes)
         good = (self.counts == self.shape.width - 1) & ~self._with_nul(found)
         self.states = np.where(good, np.uint8(GOOD), np.uint8(BAD))
         self.states[self.starts == self.stops] = BLANK
         self.states[special] = SPECIAL
 
-    def _leave_out_quoted(self, separators: _Array, before: _Array, quotes: _Array) -> None:
+    def _leave_out_quoted(self, quotes: _Array) -> None:
         """Count no separators within quotes; only lines that have quotes are looked at."""
         lines = np.unique(np.searchsorted(self.starts, quotes, side="right") - 1)
         counts = self.counts[lines]
         numbers = np.repeat(np.arange(lines.size), counts)
         offsets = np.arange(numbers.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        places = np.searchsorted(quotes, separators[before[lines][numbers] + offsets])
+        places = np.searchsorted(quotes, self.marks[self.before[lines][numbers] + offsets])
         within = (places - np.searchsorted(quotes, self.starts[lines])[numbers]) & 1
         self.counts[lines] = np.bincount(numbers[within == 0], minlength=lines.size)
 

@@ -511,6 +511,9 @@ TEXT = (
     st.none()
     | st.text(max_size=8)
     | st.sampled_from(["", " ", '"', "\\", "\x00\x1f\x7f", "\u2028é😀", "null", "}", '{"', ',"a":null'])
+    | st.sampled_from(
+        [":null", "x,", "{", ',"a":{}', '{"a":null,', '{"a":{}}', ',"', '\\","a":null', "$0", "${a}"]
+    )
 )
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -533,13 +536,15 @@ TYPES: dict[str, Any] = {
     "b": pl.Boolean,
     "l": pl.List(pl.String),
 }
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4) | st.sampled_from(
+    ["a", "a", "b", "a.b", "a,", ":", ":null", ",", '"', '"a', "{", "}", "\\", "é", "\x7f", "(a|b)*$"]
+)
 COLUMN = st.sampled_from(list(TYPES)).map(Column)
 CONSTANT = st.sampled_from([1, "x", [1], None, {"k": None}]).map(Constant)
 MEMBER = COLUMN | CONSTANT
-TREES = st.dictionaries(
-    NAMES, MEMBER | st.dictionaries(NAMES, MEMBER, min_size=1, max_size=3).map(Nested), min_size=1, max_size=4
-)
+INNER = st.dictionaries(NAMES, MEMBER, min_size=1, max_size=3).map(Nested)
+NESTED = st.dictionaries(NAMES, MEMBER | INNER, min_size=1, max_size=3).map(Nested)
+TREES = st.dictionaries(NAMES, MEMBER | NESTED, min_size=1, max_size=4)
 ANYTHING = Operation("anything", "", (), Effect.WRITES, converse, "")
 
 
@@ -588,3 +593,20 @@ def test_what_is_noted_of_rows_is_known_also_of_those_that_are_rejected_and_null
         "name": ["ok", None, "ok"],
         "timestamp": [1, 2, None],
     }
+
+
+def test_only_members_of_the_record_itself_are_left_out_not_those_within_its_values() -> None:
+    frame = source(
+        a=[None, "x"], d=['{"a":null,"b":1}', '{"a":null}'], l=[[{"a": None, "b": 1}], [{"a": None}]]
+    )
+    fields: dict[str, FieldSpec] = {
+        "a": Column("a"),
+        "document": Column("d", Shaping(convert="json")),
+        "listed": Column("l"),
+        "within": Nested({"a": Column("a")}),
+    }
+
+    assert records(fields, frame, operation=ANYTHING) == [
+        {"document": {"a": None, "b": 1}, "listed": [{"a": None, "b": 1}]},
+        {"a": "x", "document": {"a": None}, "listed": [{"a": None, "b": None}], "within": {"a": "x"}},
+    ]

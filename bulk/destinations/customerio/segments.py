@@ -73,7 +73,7 @@ def _changing(verb: str) -> Callable[[Batch, Terms], Conversation]:
         (segment,) = {str(value) for value in batch.column("segment_id")}
         (kind,) = _kinds(batch)
         path = f"/api/v1/segments/{encoded(segment)}/{verb}_customers?id_type={kind}"
-        return Request("POST", path, b'{"ids":[%b]}' % batch.joined())
+        return Request("POST", path, batch.joined(b'{"ids":[', b"]}"))
 
     converse = one_request(request, _outcomes)
     return lambda batch, _terms: converse(batch)

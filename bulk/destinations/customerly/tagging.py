@@ -120,7 +120,7 @@ def _kind(batch: Batch, terms: Terms) -> str:
 def _request(batch: Batch, kind: str, *, untag: bool) -> Request:
     members = [b'"tag":' + orjson.dumps(batch.value("tag")), *([b'"untag":true'] if untag else ())]
     if kind != "nobody":
-        members.append(b'"%b":[%b]' % (kind.encode(), batch.joined()))
+        members.append(batch.joined(b'"%b":[' % kind.encode(), b"]"))
     return Request("POST", "/tags", b"{%b}" % b",".join(members))
 
 

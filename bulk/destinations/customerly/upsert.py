@@ -31,7 +31,7 @@ def upsert(path: str, envelope: str) -> Callable[[Batch, Terms], Conversation]:
     head = f'{{"{envelope}":['.encode()
 
     def converse(batch: Batch, _terms: Terms) -> Conversation:
-        request = Request("POST", path, head + batch.joined() + b"]}")
+        request = Request("POST", path, batch.joined(head, b"]}"))
         reply: Reply = yield request
         if isinstance(reply, Lost):
             yield batch.settle(lost_verdict(request, reply))

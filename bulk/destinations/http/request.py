@@ -57,8 +57,8 @@ def body_of(batch: Batch, options: HttpOptions) -> bytes | None:
     if options.envelope is None:
         return str(batch.value(RECORD)).encode()
     if options.envelope == BARE:
-        return b"[%b]" % batch.joined()
-    return b"{%b:[%b]}" % (orjson.dumps(options.envelope), batch.joined())
+        return batch.joined(b"[", b"]")
+    return batch.joined(b"{%b:[" % orjson.dumps(options.envelope), b"]}")
 
 
 def form_of(record: str) -> bytes:
