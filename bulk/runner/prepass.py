@@ -231,6 +231,7 @@ def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[]
     facts = setup.facts(fingerprint)
     last = _last_begun(ledger)
     if last is not None and not setup.options.fresh and _goes_on(setup, ledger, last, facts):
+        setup.source.recall(last.source.get("marks"))
         return False
     ledger.begin_pass(facts, now())
     return True

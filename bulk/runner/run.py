@@ -143,7 +143,8 @@ class Run:
             )
         except StoppingError:
             return True
-        await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
+        end, marks = self.ledger.end_reading, self.setup.source.kept_marks
+        await self._ledger_work(partial(end, reading.rows, self._world.unix(), marks))
         self._judged = True
         for lists in self._suppressing.values():
             lists.told = True
