@@ -63,7 +63,7 @@ class Packer:
         wanted = sendable & wanted
         if not wanted.any():
             return wanted
-        if (wanted == sendable).all():
+        if np.count_nonzero(wanted) == np.count_nonzero(sendable):
             return sendable
         numbers = np.cumsum(sendable, dtype=np.int32)  # of records, from 1; then of those packed together
         numbers += self._together - apart - 1

@@ -14,7 +14,8 @@ from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
 from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
-from bulk.plan.reading import SKIPPED, Index, Mask, Reading, Sink, StepPlan
+from bulk.plan.masks import Mask
+from bulk.plan.reading import SKIPPED, Index, Reading, Sink, StepPlan
 from bulk.plan.removal import Leaving, Removal
 from bulk.plan.subjects import NOTED, given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
