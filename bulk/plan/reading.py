@@ -10,7 +10,7 @@ import polars as pl
 
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Comparison
-from bulk.plan.keys import key_hashes, shared
+from bulk.plan.keys import emptied, key_hashes, shared
 from bulk.plan.masks import Mask, Masks
 from bulk.plan.removal import Leaving, not_concerned
 from bulk.plan.watching import Watch, Watching
@@ -205,8 +205,7 @@ class Reading:
             self._take_left(self._leaving)
         alive = [masks.joined(self.rows) for masks in self._alive]
         rejected = [masks.joined(self.rows) for masks in self._rejected]
-        hashes = np.concatenate(self._hashes) if self._hashes else np.zeros(0, dtype=np.uint64)
-        self._hashes = []
+        hashes = emptied(self._hashes)
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
         held = {one.watch.reason: self._tell_held(one, alive) for one in self._watching}
