@@ -66,14 +66,49 @@ def latest(frames: Iterable[pl.DataFrame]) -> Known:
     gone_along = _gone_along(identities, contents, at)
     if gone_along.any():
         identities, contents, at = identities[~gone_along], contents[~gone_along], at[~gone_along]
-    if (identities[1:] > identities[:-1]).all():
+    ascending = identities[1:] > identities[:-1]
+    if ascending.all():
         return Known(identities, contents, at)
+    first = int(np.argmin(ascending)) + 1
+    if first < identities.size // 2:
+        return _last_words(identities, contents, at)
+    return _told_since(identities, contents, at, first)
+
+
+def _last_words(identities: Hashes, contents: Hashes, at: Times) -> Known:
+    """Return the newest word about each identity."""
     order = np.argsort(identities, kind="stable")
     identities = identities[order]
-    last = np.flatnonzero(np.append(identities[1:] != identities[:-1], True))
+    others = identities[1:] != identities[:-1]
+    if others.all():  # nothing was before anything, which takes less memory to say
+        return Known(identities, contents[order], at[order])
+    last = np.flatnonzero(np.append(others, True))
     newest_of = order[last]
     contents = _decided(identities, contents, at, order, last)[newest_of]
     return Known(identities[last], contents, at[newest_of])
+
+
+def _told_since(identities: Hashes, contents: Hashes, at: Times, first: int) -> Known:
+    """Return the newest word about each identity, where the ``first`` so many ascend and few have come since.
+
+    Only those of whom something was said since are looked at; their places among the first are written over.
+    """
+    before = identities[:first]
+    since = np.unique(identities[first:])
+    places = np.minimum(np.searchsorted(before, since), first - 1)
+    known = before[places] == since
+    told = np.concatenate((places[known], np.arange(first, identities.size)))
+    words = _last_words(identities[told], contents[told], at[told])
+    contents[places[known]], at[places[known]] = words.contents[known], words.at[known]
+    contents, at, new = contents[:first], at[:first], ~known
+    if not new.any():
+        return Known(before, contents, at)
+    where = np.searchsorted(before, since[new])
+    return Known(
+        np.insert(before, where, since[new]),
+        np.insert(contents, where, words.contents[new]),
+        np.insert(at, where, words.at[new]),
+    )
 
 
 def _joined(columns: dict[str, list[npt.NDArray[Any]]], name: str) -> npt.NDArray[Any]:

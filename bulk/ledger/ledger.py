@@ -28,6 +28,7 @@ from bulk.ledger.sealing import Seal
 
 _INTENT = "INSERT INTO intents (pass, step, run, first_row, last_row, at, withdrawn) VALUES (?,?,?,?,?,?,?)"
 _MEMORY = "INSERT OR REPLACE INTO memories (pass, step, first_row, last_row, data) VALUES (?,?,?,?,?)"
+_END_READING = "UPDATE passes SET rows = ?, read_at = ?, source = json_set(source, ?, json(?)) WHERE pass = ?"
 _OF_A_PASS = ("keys", "told", "contents", "subjects", "requests", "jobs", "steps", "passes")
 """What is dropped with a pass of which nothing was sent."""
 
@@ -244,12 +245,11 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("INSERT INTO told VALUES (?,?,?,?)", values)
 
-    def end_reading(self, rows: int, now: float) -> None:
-        """Fix the number of rows: the pre-pass is complete."""
+    def end_reading(self, rows: int, now: float, marks: Sequence[Sequence[int]] = ()) -> None:
+        """Fix the number of rows: the pre-pass is complete. ``marks`` say where the source can be read on."""
         with self._transaction() as connection:
-            connection.execute(
-                "UPDATE passes SET rows = ?, read_at = ? WHERE pass = ?", (rows, now, self.number)
-            )
+            told = orjson.dumps([*map(tuple, marks)]).decode()
+            connection.execute(_END_READING, (rows, now, "$.marks", told, self.number))
         self.rows = rows
         self._load(int(self._query("SELECT count(*) FROM steps WHERE pass = ?", self.number)[0][0]))
 

@@ -31,6 +31,8 @@ ENTRIES = pl.Schema(
 PLANNED, UNSETTLED = -1, -2
 """In the place of an entry: the plan told the row, or nothing became of it yet."""
 _ROWS_AT_ONCE, _TOLD_AT_ONCE = 1 << 20, 1 << 17
+Winners = npt.NDArray[np.int16] | npt.NDArray[np.int32]
+"""Two bytes a row where there are few entries, which is where there are many rows."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class StepView:
     operation: str
     told: pl.DataFrame
     entries: pl.DataFrame
-    winner: npt.NDArray[np.int32]
+    winner: Winners
     """Per row the index of the entry that holds; PLANNED: it was told; UNSETTLED: it is pending."""
 
     @cached_property

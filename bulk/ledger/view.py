@@ -7,18 +7,17 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import polars as pl
 
 from bulk.conversation import KEY, ROW, Status
 from bulk.errors import LedgerError
-from bulk.ledger.board import Board
+from bulk.ledger.board import Board, Mask
 from bulk.ledger.columns import KEYS, LAST, TOLD, unpacked, unpacked_told
 from bulk.ledger.file import connect_reader, translated
 from bulk.ledger.folding import fold
 from bulk.ledger.shape import LAST_ROW
-from bulk.ledger.standing import ENTRIES, PLANNED, UNSETTLED, StepView
+from bulk.ledger.standing import ENTRIES, PLANNED, UNSETTLED, StepView, Winners
 
 EXPORT = (
     "row",
@@ -173,18 +172,17 @@ class View:
         frames = (pl.DataFrame(part, schema=ENTRIES, orient="row") for part in parts)
         return pl.concat([ENTRIES.to_frame(), *frames], rechunk=True)
 
-    def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> npt.NDArray[np.int32]:
-        winner = np.full(self.rows or 0, UNSETTLED, dtype=np.int32)
+    def _winners(self, told: pl.DataFrame, entries: pl.DataFrame) -> Winners:
+        small = entries.height <= np.iinfo(np.int16).max
+        winner: Winners = np.full(self.rows or 0, UNSETTLED, dtype=np.int16 if small else np.int32)
         if self.rows is None:
             return winner
-        edges = np.zeros(winner.size + 1, dtype=np.int8)
-        edges[told[ROW].to_numpy().astype(np.int64) - 1] += 1
-        edges[told[LAST].to_numpy().astype(np.int64)] -= 1
-        sent = np.cumsum(edges[:-1], dtype=np.int8) == 0
-        winner[~sent] = PLANNED
+        sent = _sent(told, winner.size) if told.height else None
+        if sent is not None:
+            winner[~sent] = PLANNED
         for index, (first, last) in enumerate(entries.select("first_row", "last_row").iter_rows()):
             segment = winner[first - 1 : last]
-            segment[sent[first - 1 : last]] = index
+            segment[slice(None) if sent is None else sent[first - 1 : last]] = index
         return winner
 
     @property
@@ -251,6 +249,15 @@ class View:
             else pl.col(name)
             for name in EXPORT
         )
+
+
+def _sent(told: pl.DataFrame, rows: int) -> Mask:
+    """Mark the rows that the plan told nothing."""
+    edges = np.zeros(rows + 1, dtype=np.int8)
+    edges[told[ROW].to_numpy().astype(np.int64) - 1] += 1
+    edges[told[LAST].to_numpy().astype(np.int64)] -= 1
+    sent: Mask = np.cumsum(edges[:-1], dtype=np.int8) == 0
+    return sent
 
 
 def _time(name: str) -> pl.Expr:

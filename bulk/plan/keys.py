@@ -10,6 +10,8 @@ Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 _MORE = 1 << 19
 """Hashes for which there is room after the last, whenever there has to be more."""
+_SORTED_BITS = 21
+"""Some two million hashes at most are sorted at once."""
 
 
 class Hashed:
@@ -46,13 +48,21 @@ def key_hashes(frame: pl.DataFrame) -> Hashes:
 def shared(hashes: Hashes, among: Mask | None = None) -> Mask:
     """Tell of each hash whether it is there more than once, or is one of those ``among`` all of them.
 
-    Takes as much memory again as the hashes it compares, and is quick where none is there twice.
+    Those alike in some bits are sorted by themselves, so that no second copy of all is needed; quick where
+    none is there twice.
     """
-    ordered = hashes.copy() if among is None else hashes[among]
-    ordered.sort()
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    del ordered
+    compared = hashes if among is None else hashes[among]
+    parts = 1 << min(8, max(0, compared.size.bit_length() - _SORTED_BITS))
+    part_of = np.bitwise_and(compared.view(np.uint8)[:: compared.itemsize], parts - 1)
+    repeated = np.concatenate([_repeated(compared[part_of == part]) for part in range(parts)])
     if not repeated.size:
         return np.zeros(hashes.size, dtype=np.bool_)
     found: Mask = pl.Series(hashes).is_in(pl.Series(repeated).implode()).to_numpy()
     return found if among is None else found & among
+
+
+def _repeated(hashes: Hashes) -> Hashes:
+    """Sort hashes where they are; return those that are there more than once."""
+    hashes.sort()
+    again: Hashes = hashes[1:][hashes[1:] == hashes[:-1]]
+    return again

@@ -17,6 +17,8 @@ Hashes = npt.NDArray[np.uint64]
 
 WINDOW = 10_000
 """Records that are put in order of their groups together."""
+STRETCH = 100
+"""Batches whose records are packed apart from those around them, where keys or bytes end batches."""
 _GROUP = "group"
 
 
@@ -25,9 +27,10 @@ class Packer:
 
     A batch ends when it holds ``size`` records, before its records and the commas between them would be
     longer than ``max_bytes`` (a record that alone is longer stands alone), and before a key it holds
-    already. With ``group``, text over the frame of records, a batch holds records of one group only: within
-    each window of so many records, counted from the first, records are put in another order, in which those
-    of one key keep theirs.
+    already. Where one of the latter two matters, it ends after each stretch of records, too, counted from the
+    first: so batches can be found without the records of other stretches. With ``group``, text over the frame
+    of records, a batch holds records of one group only: within each window of so many records, counted alike,
+    records are put in another order, in which those of one key keep theirs.
     """
 
     def __init__(
@@ -39,10 +42,15 @@ class Packer:
         group: pl.Expr | None = None,
     ) -> None:
         self._size = size
-        self._keys_repeat = keys_repeat
-        self._max_bytes = max_bytes
+        self._keys_repeat = keys_repeat and size > 1
+        self._max_bytes = max_bytes if size > 1 else None
         self._group = group
+        self._by_count = not self._keys_repeat and self._max_bytes is None
+        self._together = size if self._by_count else size * STRETCH
+        if group is not None:
+            self._together = WINDOW
         self._left: pl.DataFrame | None = None
+        self._given = 0
 
     def needed(self, sendable: Mask, wanted: Mask, apart: int = 0) -> Mask:
         """Return which records have to be packed, so that those wanted stand in the same batches as ever.
@@ -55,12 +63,11 @@ class Packer:
         wanted = sendable & wanted
         if not wanted.any():
             return wanted
-        depends = self._group is not None or self._max_bytes is not None or self._keys_repeat
-        if depends or (wanted == sendable).all():
-            return sendable  # where a batch ends depends on the records before it, or all are wanted
-        numbers = np.cumsum(sendable, dtype=np.int32)  # of records, from 1; then of batches
-        numbers += self._size - apart - 1
-        numbers //= self._size
+        if np.count_nonzero(wanted) == np.count_nonzero(sendable):
+            return sendable
+        numbers = np.cumsum(sendable, dtype=np.int32)  # of records, from 1; then of those packed together
+        numbers += self._together - apart - 1
+        numbers //= self._together
         np.maximum(numbers, 0, out=numbers)
         hit = np.zeros(int(numbers[-1]) + 1, dtype=np.bool_)
         hit[numbers[wanted]] = True
@@ -71,24 +78,26 @@ class Packer:
         """Take the next records (ROW, KEY, RECORD, …); yield the batches that are complete."""
         together = frame if self._left is None else pl.concat([self._left, frame], rechunk=True)
         if self._group is not None:
-            whole = together.height // WINDOW * WINDOW
+            whole = together.height // self._together * self._together
             self._left = together[whole:]
-            for window in together[:whole].iter_slices(WINDOW):
+            for window in together[:whole].iter_slices(self._together):
                 yield from _cut(*self._regrouped(window, self._group))
             return
-        ends = self._ends(together)
-        self._left = together[ends[-2] if len(ends) > 1 else 0 :]
+        ends = self._ends(together, self._given)
+        given = ends[-2] if len(ends) > 1 else 0
+        self._left = together[given:]
+        self._given += given
         yield from _cut(together, ends[:-1])
 
     def end(self) -> Iterator[Batch]:
         """Yield what is left."""
-        left, self._left = self._left, None
+        (left, self._left), (given, self._given) = (self._left, None), (self._given, 0)
         if left is None or left.is_empty():
             return
         if self._group is not None:
             yield from _cut(*self._regrouped(left, self._group))
         else:
-            yield from _cut(left, self._ends(left))
+            yield from _cut(left, self._ends(left, given))
 
     def _regrouped(self, window: pl.DataFrame, group: pl.Expr) -> tuple[pl.DataFrame, list[int]]:
         """Sort a window by group, beginning with the first record of each key, then the second of each."""
@@ -101,15 +110,20 @@ class Packer:
         ordered = window[order]
         return ordered, self._greedy(np.minimum(furthest, self._furthest_by_bytes(ordered)))
 
-    def _ends(self, frame: pl.DataFrame) -> list[int]:
-        """Return where batches end; the last may be incomplete."""
+    def _ends(self, frame: pl.DataFrame, given: int) -> list[int]:
+        """Return where batches end after so many records in others; the last may be incomplete."""
         count = frame.height
-        if self._max_bytes is None and not self._keys_repeat:
+        if self._by_count:
             return [*range(self._size, count, self._size), count]
-        furthest = self._furthest_by_bytes(frame)
+        furthest = np.minimum(self._furthest_by_bytes(frame), self._stretch_ends(given, count))
         if self._keys_repeat:
             furthest = np.minimum(furthest, _next_repeat(frame))
         return self._greedy(furthest) or [0]
+
+    def _stretch_ends(self, given: int, count: int) -> Index:
+        """Return for each of ``count`` records after those ``given`` where its stretch ends among them."""
+        numbers = np.arange(given, given + count, dtype=np.int64)
+        return (numbers // self._together + 1) * self._together - given
 
     def _furthest_by_bytes(self, frame: pl.DataFrame) -> Index:
         """Return for each record where a batch that begins with it must end at the latest."""

@@ -11,6 +11,7 @@ import polars as pl
 from bulk.conversation import CONTENT, IDENTITY, KEY, ROW, Status, Verdict
 from bulk.plan.changes import UNCHANGED, Comparison
 from bulk.plan.keys import Hashed, key_hashes, shared
+from bulk.plan.masks import Mask, Masks
 from bulk.plan.removal import Leaving, not_concerned
 from bulk.plan.watching import Watch, Watching
 
@@ -20,7 +21,6 @@ TOLD_AT_ONCE = 100_000
 NOT_FOUND = "not_found"
 SKIPPED = ("filtered", NOT_FOUND)
 """What a mapping says of rows that are well, but not to be sent; whatever else it says rejects them."""
-Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
 
 
@@ -76,7 +76,7 @@ class Reading:
     """The pre-pass: reads every row once and tells each step which rows it will not send.
 
     Keeps, per row, eight bytes of key hash (only if duplicates or opted-out people matter) and two or three
-    bytes a step.
+    bits a step, and in the end two or three bytes a step.
 
     Attributes:
         rows: Rows read so far; in the end those who left are rows behind those of the source.
@@ -98,9 +98,9 @@ class Reading:
         self._needs_keys = any(step.duplicates != "keep_all" or step.opted_out != "include" for step in steps)
         self._hashes = Hashed()
         self._opted_out: list[npt.NDArray[np.uint64]] = []
-        self._alive: list[list[Mask]] = [[] for _ in steps]
-        self._rejected: list[list[Mask]] = [[] for _ in steps]
-        self._unchanged: list[list[Mask]] = [[] for _ in steps]
+        self._alive = [Masks() for _ in steps]
+        self._rejected = [Masks() for _ in steps]
+        self._unchanged = [Masks() for _ in steps]
         self._watching = [Watching(one, np.zeros(len(one.said), dtype=np.bool_)) for one in watches]
         self._leaving = leaving
         self.rows = 0
@@ -139,10 +139,10 @@ class Reading:
             if index == 0:
                 keys = judged[KEY]
                 self._take_keys(judged)
-            self._take_step(index, judged)
+            alive = self._take_step(index, judged)
             good = own[REASON].is_null()
             if step.changes is not None:
-                self._compare(index, step.changes, frame.filter(good))
+                self._compare(index, step.changes, frame.filter(good), alive)
                 self._forget(index, step.changes, own.filter(pl.col(REASON) == NOT_FOUND))
             if step.erases and frame.height and not left:
                 self._write_asked(index, frame, own[REASON], held.get(step.heeds))
@@ -163,24 +163,26 @@ class Reading:
             self._hashes.add(hashes)
             self._opted_out.append(np.unique(hashes[judged[OPTED_OUT].to_numpy()]))
 
-    def _take_step(self, index: int, judged: pl.DataFrame) -> None:
+    def _take_step(self, index: int, judged: pl.DataFrame) -> Mask:
+        """Tell what rows say themselves; return which of them say nothing against being sent."""
         told = judged.filter(pl.col(REASON).is_not_null())
         skipped = pl.col(REASON).is_in(SKIPPED)
         status = pl.when(skipped).then(pl.lit(Status.SKIPPED.value)).otherwise(pl.lit(Status.REJECTED.value))
         self._tell(index, told.select(ROW, status.alias(STATUS), REASON, pl.col(MESSAGE).fill_null("")))
-        self._alive[index].append(judged[REASON].is_null().to_numpy())
-        self._rejected[index].append(judged.select((~skipped).fill_null(value=False)).to_series().to_numpy())
+        alive: Mask = judged[REASON].is_null().to_numpy()
+        self._alive[index].add(alive)
+        self._rejected[index].add(judged.select((~skipped).fill_null(value=False)).to_series().to_numpy())
+        return alive
 
-    def _compare(self, index: int, changes: Comparison, frame: pl.DataFrame) -> None:
+    def _compare(self, index: int, changes: Comparison, frame: pl.DataFrame, alive: Mask) -> None:
         """Mark what is as it was delivered before, and keep the hashes of the rest."""
-        alive = self._alive[index][-1]
         unchanged = np.zeros_like(alive)
         if not frame.is_empty():
             compared = changes.compare(frame)
             unchanged[alive] = compared[UNCHANGED].to_numpy()
             changed = compared.filter(~pl.col(UNCHANGED))
             self._sink.write_contents(index, changed.select(ROW, IDENTITY, CONTENT))
-        self._unchanged[index].append(unchanged)
+        self._unchanged[index].add(unchanged)
 
     def _forget(self, index: int, changes: Comparison, lost: pl.DataFrame) -> None:
         """Keep who is not there any more: what was delivered to them does not count, should they be back."""
@@ -201,10 +203,8 @@ class Reading:
         """Tell what comes after what a row says itself: suppressed, duplicate, unchanged, an earlier step."""
         if self._leaving is not None:
             self._take_left(self._leaving)
-        alive = [_joined(masks, self.rows) for masks in self._alive]
-        rejected = [_joined(masks, self.rows) for masks in self._rejected]
-        unchanged = [_joined(masks, self.rows) for masks in self._unchanged]
-        self._alive, self._rejected, self._unchanged = [], [], []
+        alive = [masks.joined(self.rows) for masks in self._alive]
+        rejected = [masks.joined(self.rows) for masks in self._rejected]
         hashes, self._hashes = self._hashes.all, Hashed()
         if self._needs_keys and self.rows:
             self._tell_opted_out(alive, hashes)
@@ -213,8 +213,8 @@ class Reading:
             self._tell_duplicates(alive, rejected, held, hashes)
         for index, step in enumerate(self._steps):
             if step.changes is not None:
-                message = "the same was delivered before"
-                self._skip(index, alive[index], unchanged[index], "unchanged", message)
+                unchanged = self._unchanged[index].joined(self.rows)
+                self._skip(index, alive[index], unchanged, "unchanged", "the same was delivered before")
         self._tell_earlier_steps(alive, rejected)
 
     def _tell_opted_out(self, alive: list[Mask], hashes: npt.NDArray[np.uint64]) -> None:
@@ -247,6 +247,7 @@ class Reading:
 
         Whoever stands in a list that a step heeds is no candidate there.
         """
+        several = shared(hashes)
         for destination in dict.fromkeys(step.destination for step in self._steps):
             members = [index for index, step in enumerate(self._steps) if step.destination == destination]
             first = alive[members[0]].copy()
@@ -255,10 +256,10 @@ class Reading:
                 if self._steps[index].duplicates != "keep_all":
                     heeded = held.get(self._steps[index].heeds)
                     among = first if heeded is None else first & ~heeded
-                    self._tell_dropped(index, alive[index], among, hashes)
+                    self._tell_dropped(index, alive[index], among & several, hashes)
                     rest = alive[index] & ~bad
                     if (rest & ~first).any():
-                        self._tell_dropped(index, alive[index], rest, hashes)
+                        self._tell_dropped(index, alive[index], rest & several, hashes)
                 bad |= rejected[index]
 
     def _tell_dropped(self, step: int, alive: Mask, among: Mask, hashes: npt.NDArray[np.uint64]) -> None:
@@ -324,10 +325,6 @@ def _with_malformed(judged: pl.DataFrame, malformed: pl.DataFrame) -> pl.DataFra
         .alias(MESSAGE),
     )
     return pl.concat([judged.select(extra.columns), extra]).sort(ROW)
-
-
-def _joined(masks: Sequence[Mask], rows: int) -> Mask:
-    return np.concatenate(masks) if masks else np.zeros(rows, dtype=np.bool_)
 
 
 def duplicates(among: Mask, hashes: npt.NDArray[np.uint64], policy: str) -> tuple[Index, Index]:

@@ -17,8 +17,8 @@ from bulk.source import Chunk
 class Rows(Protocol):
     """Rows, numbered and in order; the same ones however often they are read."""
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield them in chunks."""
+    def chunks(self, needed: Mask | None = None) -> Iterator[Chunk]:
+        """Yield them in chunks; those without rows that are needed (by row) may be left out."""
 
     def changed(self) -> bool:
         """Tell whether they are no longer what they were."""
@@ -30,9 +30,11 @@ class Left:
 
     frames: Sequence[pl.DataFrame]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield them in chunks."""
-        return (Chunk(frame, frame.clear()) for frame in self.frames)
+    def chunks(self, needed: Mask | None = None) -> Iterator[Chunk]:
+        """Yield them in chunks; those without rows that are needed (by row) may be left out."""
+        for frame in self.frames:
+            if needed is None or needed[frame[ROW].to_numpy() - 1].any():
+                yield Chunk(frame, frame.clear())
 
     def changed(self) -> bool:
         """They stand in the ledger and stay what they are."""
@@ -82,7 +84,7 @@ def feed(
     """Yield the batches of each chunk: every row that was not told otherwise, in source order.
 
     Where some rows are ``wanted``, batches without any of them are left out as far as that can be known
-    without their records, and reading ends with the last one.
+    without their records, and their rows are not read.
 
     Raises:
         SourceError: The source is not what it was when the run began; row numbers would be wrong.
@@ -90,9 +92,8 @@ def feed(
     needed = _sendable(told, extent)
     if wanted is not None:
         needed, wanted = packer.needed(needed, wanted, extent.canary), None
-    last = needed.size - int(np.argmax(needed[::-1])) if needed.any() else 0
     passed = 0
-    for chunk in source.chunks() if last else ():
+    for chunk in source.chunks(needed):
         check_unchanged(source)
         rows = chunk.frame[ROW].to_numpy()
         frame = chunk.frame.filter(pl.Series(needed[rows - 1]))
@@ -105,8 +106,6 @@ def feed(
             batches += packer.add(encode(rest))
         _join(batches)
         yield batches
-        if rows.size and rows[-1] >= last:
-            break
     yield list(packer.end())
 
 

@@ -14,7 +14,8 @@ from bulk.ledger import Ledger, PassFacts
 from bulk.ledger.keys import hasher
 from bulk.ledger.known import Known
 from bulk.plan.changes import Changes, Comparison, Delivered, Hash, Hashes, stable_hash
-from bulk.plan.reading import SKIPPED, Index, Mask, Reading, Sink, StepPlan
+from bulk.plan.masks import Mask
+from bulk.plan.reading import SKIPPED, Index, Reading, Sink, StepPlan
 from bulk.plan.removal import Leaving, Removal
 from bulk.plan.subjects import NOTED, given_subjects, naming, requests
 from bulk.plan.suppression import Listed, standing
@@ -247,6 +248,7 @@ def choose_pass(setup: Setup, ledger: Ledger, fingerprint: str, now: Callable[[]
     facts = setup.facts(fingerprint)
     last = _last_begun(ledger)
     if last is not None and not setup.options.fresh and _goes_on(setup, ledger, last, facts):
+        setup.source.recall(last.source.get("marks"))
         return False
     ledger.begin_pass(facts, now())
     return True

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -141,8 +142,9 @@ class Run:
             )
         except StoppingError:
             return True
-        await self._ledger_work(partial(self.ledger.end_reading, reading.rows, self._world.unix()))
-        self._judged = True
+        end, marks = self.ledger.end_reading, self.setup.source.kept_marks
+        await self._ledger_work(partial(end, reading.rows, self._world.unix(), marks))
+        self._judged, self._compared = True, replace(self._compared, changes={})  # millions of hashes
         for lists in self._suppressing.values():
             lists.told = True
         for name in unmet(reading, self.setup):

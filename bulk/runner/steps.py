@@ -176,10 +176,12 @@ class LaneSteps:
 
     async def _batches(self, step: StepSetup) -> AsyncIterator[Batch]:
         """Yield the step's batches; the next chunk is read while the present one is sent."""
-        board = self.ledger.boards[step.index]
-        wanted = self._bounds().wanted[board.codes]
-        chunks = feed(self._rows(step), self._encode(step), board.told, step.packer(), self._extent, wanted)
-        async for batch in self._fed(chunks):
+        board, among = self.ledger.boards[step.index], self._bounds().wanted
+        rows, encode, packer = self._rows(step), self._encode(step), step.packer()
+        # Nobody else holds on to what is wanted: it takes a byte a row, and the way is long.
+        async for batch in self._fed(
+            feed(rows, encode, board.told, packer, self._extent, among[board.codes])
+        ):
             yield batch
 
     def _encode(self, step: StepSetup) -> Encode:

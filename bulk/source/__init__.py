@@ -1,6 +1,6 @@
 """Any file or query as chunks of numbered rows."""
 
 from bulk.source.opening import Source, open_source
-from bulk.source.options import Chunk, Sizes, SourceOptions
+from bulk.source.options import Chunk, Mark, Sizes, SourceOptions
 
-__all__ = ["Chunk", "Sizes", "Source", "SourceOptions", "open_source"]
+__all__ = ["Chunk", "Mark", "Sizes", "Source", "SourceOptions", "open_source"]

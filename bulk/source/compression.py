@@ -2,7 +2,8 @@
 
 import gzip
 import zlib
-from typing import BinaryIO, Final, cast
+from collections.abc import Callable
+from typing import BinaryIO, Final, TypeVar, cast
 
 import zstandard
 
@@ -16,6 +17,7 @@ _PIECE: Final = 1 << 10
 """So much zstd at once: some 32 MB of text at worst, for a byte of it may stand for 32,768."""
 _WINDOW: Final = 1 << 31
 _DAMAGE: Final = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
+T = TypeVar("T")
 SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -27,6 +29,7 @@ class ZstdStream:
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._rest = memoryview(b"")
         self._text = bytearray()
+        self._given = 0
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, none only at the end."""
@@ -34,7 +37,14 @@ class ZstdStream:
             pass
         text = bytes(self._text[:size])
         del self._text[:size]
+        self._given += len(text)
         return text
+
+    def seek(self, position: int, /) -> int:
+        """Go on from a position that lies ahead."""
+        while self._given < position and self.read(min(_BLOCK, position - self._given)):
+            pass
+        return self._given
 
     def close(self) -> None:
         """Close the file below."""
@@ -66,8 +76,15 @@ class Guarded:
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, none only at the end."""
+        return self._guarded(lambda: self._stream.read(size))
+
+    def seek(self, position: int, /) -> int:
+        """Go on from a position that lies ahead."""
+        return self._guarded(lambda: self._stream.seek(position))
+
+    def _guarded(self, work: Callable[[], T]) -> T:
         try:
-            return self._stream.read(size)
+            return work()
         except _DAMAGE as error:
             raise SourceError(
                 f"{self._name} is a damaged or incomplete compressed file; fetch it again"

@@ -27,6 +27,9 @@ class Bytes(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, none only at the end."""
 
+    def seek(self, position: int, /) -> int:
+        """Go on from a position that lies ahead."""
+
     def close(self) -> None:
         """Let go of the file."""
 
@@ -52,7 +55,11 @@ def codec_name(encoding: str) -> str:
 
 
 class Utf8:
-    """A stream of valid UTF-8 over a stream of bytes, without its byte-order mark."""
+    """A stream of valid UTF-8 over a stream of bytes, without its byte-order mark.
+
+    Attributes:
+        position: How many bytes have been given or left out; None once the text is not those very bytes.
+    """
 
     def __init__(self, open_bytes: Callable[[], Bytes], encoding: str | None) -> None:
         codecs.register_error(_HANDLER, _mark)
@@ -67,6 +74,8 @@ class Utf8:
         self._decoder = None if self.encoding == "utf-8" else decoder(_HANDLER)
         self._first = bool(bom) and encoding is not None
         self._rest = b""
+        left_out = len(bom) if encoding is None or bom == _UTF8_BOM else 0
+        self.position = None if self._decoder else left_out
 
     def read(self, size: int, /) -> bytes:
         """Return about ``size`` bytes of UTF-8, cut at a character, none only at the end."""
@@ -74,11 +83,20 @@ class Utf8:
             data = self._head or self._raw.read(size)
             self._head = b""
             text = self._transcode(data, final=not data) if self._decoder else self._check(data)
+            if self.position is not None:
+                self.position += len(text)
             if self._first and text:
                 text = text.removeprefix(_UTF8_BOM)
                 self._first = False
             if text or not data:
                 return text
+
+    def skip(self, position: int) -> None:
+        """Right after the opening, go on from a position at which another reading was between two rows."""
+        known = position - (self.position or 0)
+        if known > len(self._head):
+            self._raw.seek(position)
+        self._head, self._first, self.position = self._head[known:], False, position
 
     def close(self) -> None:
         """Close the stream below."""
@@ -103,6 +121,7 @@ class Utf8:
             used = codecs.utf_8_decode(data, "strict", final)[1]
         except UnicodeDecodeError:
             text, used = codecs.utf_8_decode(data, _HANDLER, final)
+            self.position = None
             self._rest = data[used:]
             return text.encode()
         self._rest = data[used:]

@@ -13,7 +13,7 @@ from bulk.conversation import ROW
 from bulk.errors import SourceError
 from bulk.source.decoding import Utf8
 from bulk.source.fields import Fields, Shape, read_fields, unreadable
-from bulk.source.options import Chunk, Sizes, malformed_rows, named_columns, same_columns, with_nulls
+from bulk.source.options import Chunk, Mark, Sizes, malformed_rows, named_columns, same_columns, with_nulls
 from bulk.source.scanning import Scan, complete, scan, seems_plain
 from bulk.source.text import LONGEST_LINE, TextFile, place, too_long
 
@@ -28,6 +28,16 @@ class Header:
     columns: tuple[str, ...]
     skipped: int
     lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The rows of a block, the good ones parsed; its first line, and the bytes before it if known."""
+
+    found: Scan
+    frame: pl.DataFrame
+    line: int
+    offset: int | None
 
 
 class Delimited:
@@ -71,15 +81,16 @@ class Delimited:
         written = '"\\t"' if likely[0] == "\t" else f'"{likely[0]}"'
         return f"the header has one column and contains {name}: is separator: {written} meant?"
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the rows of all files, numbered on from file to file."""
-        done = 0
-        for file, header in zip(self._files, self._headers, strict=True):
-            where = place(file, self._files)
-            for found, frame, line in self._scans(file, header):
-                if found.rows:
-                    yield self._chunk(found, frame, done, line, where)
-                done += found.rows
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
+        """Yield the rows of all files, or those from a mark on, numbered on from file to file."""
+        done, first = (start.rows, start.file) if start else (0, 0)
+        for number in range(first, len(self._files)):
+            where = place(self._files[number], self._files)
+            for block in self._blocks(number, start):
+                if block.found.rows:
+                    yield self._chunk(block, done, number, where)
+                done += block.found.rows
+            start = None
 
     def _header(self, file: TextFile) -> Header:
         """Read a file's header, its first line that is not blank."""
@@ -122,22 +133,27 @@ class Delimited:
             named_columns(columns, name), fields.end, lines + line_ends(text[len(blank) : fields.end])
         )
 
-    def _scans(self, file: TextFile, header: Header) -> Iterator[tuple[Scan, pl.DataFrame, int]]:
-        """Yield the blocks of a file, checked, each with its good rows and the number of its first line."""
+    def _blocks(self, number: int, start: Mark | None) -> Iterator[_Block]:
+        """Yield the blocks of a file, or those from a mark on, checked and parsed."""
+        file, header = self._files[number], self._headers[number]
         shape = Shape(ord(self._separator), len(header.columns), self._sizes.longest)
         stream = Utf8(file.open, self._encoding)
         skip, line, rest, more = header.skipped, header.lines + 1, b"", True
         try:
+            if start is not None:
+                stream.skip(start.offset)
+                skip, line = 0, start.line
             while more:
                 data = stream.read(self._sizes.block)
                 more = bool(data)
                 data, skip = data[skip:], max(0, skip - len(data))
                 block = rest + data if rest else data
+                offset = None if stream.position is None else stream.position - len(block)
                 found, frame = self._parsed(block, shape, final=not more)
                 rest = block[found.consumed :]
                 if len(rest) > LONGEST_LINE + shape.width * shape.longest:
                     raise too_long(file.name, line)
-                yield found, frame, line
+                yield _Block(found, frame, line, offset)
                 line += found.lines
         finally:
             stream.close()
@@ -153,8 +169,9 @@ class Delimited:
         found = scan(block, shape, final=final)
         return found, parse(found.text, self._columns, self._separator)
 
-    def _chunk(self, found: Scan, frame: pl.DataFrame, done: int, line: int, where: str) -> Chunk:
-        """Number the rows of a block."""
+    def _chunk(self, block: _Block, done: int, number: int, where: str) -> Chunk:
+        """Number the rows of a block of a file."""
+        found, frame, line = block.found, block.frame, block.line
         good = np.arange(found.rows) if found.good is None else found.good
         if frame.height != good.size:
             raise SourceError(
@@ -162,7 +179,8 @@ class Delimited:
             )
         numbers = pl.Series(ROW, good + (done + 1), dtype=pl.UInt32)
         faults = [(done + row + 1, line + at, f"{message}{where}") for row, at, message in found.faults]
-        return Chunk(with_nulls(frame, self._nulls).insert_column(0, numbers), malformed_rows(faults))
+        mark = None if block.offset is None else Mark(done, number, block.offset, line)
+        return Chunk(with_nulls(frame, self._nulls).insert_column(0, numbers), malformed_rows(faults), mark)
 
 
 def parse(text: bytes, columns: Sequence[str], separator: str) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from bulk.conversation import ROW
 from bulk.errors import SourceError
 from bulk.source.fields import unreadable
 from bulk.source.json_types import Seen, Written, column, observe_records, plain_column
-from bulk.source.options import Chunk, Fault, Sizes, malformed_rows, named_columns, with_nulls
+from bulk.source.options import Chunk, Fault, Mark, Sizes, malformed_rows, named_columns, with_nulls
 from bulk.source.text import Lines, TextFile, read_lines
 
 _WIDE: Final = re.compile(rb"\d{19}")
@@ -42,13 +42,13 @@ class NdJson:
         )
         self._parse = orjson.loads if all(self._types.values()) else parse_written
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield all objects in order."""
-        done = 0
-        for lines in read_lines(self._files, self._encoding, self._sizes.block):
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
+        """Yield all objects in order, or those from a mark on."""
+        done = start.rows if start else 0
+        for lines in read_lines(self._files, self._encoding, self._sizes.block, start):
             rows, records, faults = parse_lines(lines, done, self._parse)
             frame = self._frame(records).insert_column(0, pl.Series(ROW, rows, dtype=pl.UInt32))
-            yield Chunk(with_nulls(frame, self._nulls), malformed_rows(faults))
+            yield Chunk(with_nulls(frame, self._nulls), malformed_rows(faults), lines.marked(done))
             done += len(lines.texts)
 
     def _look(self) -> dict[str, Seen]:

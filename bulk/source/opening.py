@@ -1,12 +1,15 @@
 """Open a source: find its files, choose how they are read, and answer for what they are."""
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bulk.errors import SourceError
@@ -17,7 +20,7 @@ from bulk.source.delimited import Delimited
 from bulk.source.excel import read_workbook, workbook_frames
 from bulk.source.locating import Place, format_of, locate
 from bulk.source.ndjson import NdJson
-from bulk.source.options import Chunk, Reader, Sizes, SourceOptions, same_columns
+from bulk.source.options import Chunk, Mark, Reader, Sizes, SourceOptions, same_columns
 from bulk.source.remote import remote_frames
 from bulk.source.spool import SpooledFrames
 from bulk.source.text import PlainLines, TextFile
@@ -25,10 +28,16 @@ from bulk.source.typed import Frames, typed_files
 
 _TYPED: Final = ("parquet", "ipc")
 _NAMES_SHOWN: Final = 3
+_MARKS_KEPT: Final = 500
+Mask = npt.NDArray[np.bool_]
 
 
 class Source:
-    """Rows, numbered from 1, in chunks; the same ones however often they are read."""
+    """Rows, numbered from 1, in chunks; the same ones however often they are read.
+
+    Attributes:
+        marks: Places to read on from, ascending: found while it is read, or known from a former run.
+    """
 
     def __init__(
         self, reader: Reader, description: str, contents: Sequence[Content], digest: str, stack: ExitStack
@@ -43,10 +52,50 @@ class Source:
         self.hint = reader.hint
         times = [content.stat.mtime_ns for content in contents if content.stat]
         self.modified_at: float | None = max(times) / 1e9 if times else None
+        self.marks: list[Mark] = []
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield all rows in order, from the first."""
-        return ahead(self._reader.chunks())
+    def chunks(self, needed: Mask | None = None) -> Iterator[Chunk]:
+        """Yield the rows in order, from the first; chunks without rows that are needed may be left out.
+
+        Args:
+            needed: By row, whether it is; by default all are.
+        """
+        return ahead(self._marked() if needed is None else self._passing_over(needed))
+
+    @property
+    def kept_marks(self) -> list[Mark]:
+        """So many of the marks as are worth keeping for another run."""
+        return self.marks[:: len(self.marks) // _MARKS_KEPT + 1]
+
+    def recall(self, marks: Any) -> None:
+        """Use the marks that another reading of the same source left; what are none are left alone."""
+        try:
+            self.marks = sorted(Mark(*map(int, mark)) for mark in marks)
+        except (TypeError, ValueError):
+            self.marks = []
+
+    def _marked(self) -> Iterator[Chunk]:
+        """Yield all chunks and note where they begin."""
+        self.marks = []
+        for chunk in self._reader.chunks():
+            if chunk.mark is not None:
+                self.marks.append(chunk.mark)
+            yield chunk
+
+    def _passing_over(self, needed: Mask) -> Iterator[Chunk]:
+        """Yield chunks up to the last row that is needed, and leap to marks over those that are not."""
+        marks, done = [mark.rows for mark in self.marks], 0
+        chunks = self._reader.chunks()
+        while needed[done:].any():
+            before = done + int(np.argmax(needed[done:]))
+            nearest = bisect_right(marks, before) - 1
+            if nearest >= 0 and marks[nearest] > done:
+                chunks = self._reader.chunks(self.marks[nearest])
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            done = chunk.last
+            yield chunk
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the files hold, in order, whatever they are called.

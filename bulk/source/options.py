@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import polars as pl
 
@@ -55,12 +55,34 @@ class Sizes:
     longest: int = LONGEST_FIELD
 
 
+class Mark(NamedTuple):
+    """A place in a source from which its rows can be read as if all before them had been read.
+
+    Attributes:
+        rows: How many rows are before it.
+        file: Number of the file, from 0.
+        offset: Bytes of that file before it, decompressed; nothing where rows come as frames.
+        line: Number of its line in that file.
+    """
+
+    rows: int
+    file: int = 0
+    offset: int = 0
+    line: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some consecutive rows: the good ones, and what is wrong with the others."""
+    """Some consecutive rows: the good ones, what is wrong with the others, and where they begin, if known."""
 
     frame: pl.DataFrame
     malformed: pl.DataFrame
+    mark: Mark | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of the last row, 0 if there is none."""
+        return max(part[ROW][-1] if part.height else 0 for part in (self.frame, self.malformed))
 
 
 class Reader(Protocol):
@@ -74,8 +96,8 @@ class Reader(Protocol):
     def hint(self) -> str:
         """What may explain a missing column, or nothing."""
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield all rows in order, numbered from 1."""
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
+        """Yield all rows in order, numbered from 1, or those from one of the marks that were found before."""
 
 
 Fault = tuple[int, int | None, str]

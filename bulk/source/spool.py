@@ -28,6 +28,11 @@ class SpooledBytes:
         self._position += len(data)
         return data
 
+    def seek(self, position: int, /) -> int:
+        """Go on from a position."""
+        self._position = position
+        return position
+
     def close(self) -> None:
         """Leave the spool open for others."""
 

@@ -11,7 +11,7 @@ from polars.exceptions import PolarsError
 from bulk.conversation import ROW
 from bulk.errors import SourceError
 from bulk.source.confined import MEMORY, confined
-from bulk.source.options import Chunk, Sizes, malformed_rows, named_columns, same_columns, with_nulls
+from bulk.source.options import Chunk, Mark, Sizes, malformed_rows, named_columns, same_columns, with_nulls
 
 _SCANS: Final[dict[str, Callable[..., pl.LazyFrame]]] = {"parquet": pl.scan_parquet, "ipc": pl.scan_ipc}
 _T = TypeVar("_T")
@@ -98,12 +98,14 @@ class Frames:
         self.schema = pl.Schema(dict(zip(names, types.values(), strict=True)))
         self.hint = ""
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the rows of all frames in order."""
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
+        """Yield the rows of all frames in order, or those from a mark on."""
+        passed = start.rows if start else 0
         done = 0
         for frame in self._frames():
-            if frame.height:
-                yield self._chunk(frame, done)
+            rest = frame.slice(max(0, passed - done))
+            if rest.height:
+                yield self._chunk(rest, done + frame.height - rest.height)
             done += frame.height
 
     def _chunk(self, frame: pl.DataFrame, done: int) -> Chunk:
@@ -111,7 +113,7 @@ class Frames:
         frame.columns = self.schema.names()
         numbers = pl.int_range(done + 1, done + 1 + frame.height, dtype=pl.UInt32, eager=True).alias(ROW)
         typed = with_nulls(frame.cast(self.schema), self._nulls)
-        return Chunk(typed.insert_column(0, numbers), malformed_rows())
+        return Chunk(typed.insert_column(0, numbers), malformed_rows(), Mark(done))
 
 
 def typed_files(

@@ -125,3 +125,37 @@ async def test_a_batch_split_before_a_stop_goes_on_where_it_was(tmp_path: Path) 
     again = {int(record["name"]) for records in server.records[first:] for record in records}
     assert again == pending
     assert desk.statuses() == {"succeeded": 63, "failed": 1}
+
+
+async def test_far_down_a_large_file_a_run_goes_on_with_the_batches_that_another_would_have_sent(
+    tmp_path: Path,
+) -> None:
+    """The source is several megabytes, so that what is settled is leapt over; keys repeat now and then."""
+    emails = [f"{'somebody' * 8}{row - row % 331 // 330}@example.com" for row in range(1, 70_001)]
+    refusing_from = 150
+
+    async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        down = request.url.path.startswith("/down") and len(server.bodies) > refusing_from
+        return refuses("Access token not found.", 401) if down else accepts(body)
+
+    whole, broken = Desk(tmp_path / "whole"), Desk(tmp_path / "broken")
+    async with serving(answer) as server:
+        for desk in (whole, broken):
+            desk.folder.mkdir()
+            desk.source(emails)
+        whole.job(server.url, batch_size=400, duplicates="keep_all")
+        assert await whole.run() == 0
+        expected = set(server.bodies)
+        server.bodies.clear()
+        place = {"concurrency": 2}
+        broken.job(server.url.replace("/v1", "/down/v1"), place, batch_size=400, duplicates="keep_all")
+        assert await broken.run() == 4
+        stopped = len(server.bodies)
+        pending = {row for row, status, _ in broken.outcomes() if status == "pending"}
+        refusing_from = 1_000_000
+        assert await broken.run() == 0
+    assert set(server.bodies) == expected
+    again = {int(record["name"]) for records in server.records[stopped:] for record in records}
+    assert again == pending
+    assert min(pending) > 100 * 400
+    assert broken.statuses() == {"succeeded": 70_000}

@@ -180,7 +180,7 @@ def test_a_view_knows_its_source(path: Path) -> None:
             "sync",
             "sha256:job",
             "f1",
-            {"paths": ["people.csv"]},
+            {"paths": ["people.csv"], "marks": []},
         )
 
 

@@ -136,3 +136,19 @@ def test_who_is_not_there_any_more_is_forgotten_if_anything_was_known() -> None:
     assert gone(["b"]) == []
     assert gone([], before) == []
     assert gone(["a"], before, adds=True) == []
+
+
+HASHES = st.integers(0, 2**64 - 1) | st.integers(0, 40) | st.integers(2**64 - 40, 2**64 - 1)
+
+
+@given(st.sets(HASHES, max_size=60), st.lists(HASHES, max_size=20))
+def test_what_is_known_is_found_however_the_hashes_are_spread(known: set[int], others: list[int]) -> None:
+    identities = np.array(sorted(known), dtype=np.uint64)
+    wanted = [*others, *known]
+
+    found = Delivered(identities, identities, np.ones(len(known), np.uint32)).places(
+        np.array(wanted, dtype=np.uint64)
+    )
+
+    places = {identity: place for place, identity in enumerate(sorted(known))}
+    assert found.tolist() == [places.get(identity, -1) for identity in wanted]

@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk.conversation import KEY, RECORD, ROW, Batch, Records, halves
-from bulk.plan.packing import WINDOW, Packer, wanted_parts, without
+from bulk.plan.packing import STRETCH, WINDOW, Packer, wanted_parts, without
 
 
 def records(keys: Sequence[str | None], rows: Sequence[int] | None = None) -> pl.DataFrame:
@@ -40,12 +41,12 @@ def told(batch: Batch) -> list[int]:
     return rows
 
 
-def slow_pack(keys: Sequence[str | None], size: int) -> list[list[int]]:
-    """Pack one record after the other, ending a batch before a key it already holds."""
+def slow_pack(keys: Sequence[str | None], size: int, stretch: int) -> list[list[int]]:
+    """Pack one record after the other, ending a batch before a key it already holds, and after a stretch."""
     batches: list[list[int]] = []
     held: set[str] = set()
     for row, key in enumerate(keys, 1):
-        if not batches or len(batches[-1]) == size or key in held:
+        if not batches or len(batches[-1]) == size or key in held or (row - 1) % stretch == 0:
             batches.append([])
             held = set()
         batches[-1].append(row)
@@ -73,35 +74,74 @@ KEYS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", None]), max_size=
 CUTS = st.lists(st.integers(0, 30), max_size=6)
 
 
-@given(
-    rows=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40),
-    size=st.integers(1, 6),
-    apart=st.integers(0, 9),
+@dataclass(frozen=True)
+class Way:
+    """How records are packed."""
+
+    size: int
+    keys_repeat: bool
+    most: int | None
+    grouped: bool
+
+    def packer(self) -> Packer:
+        group = pl.col("list") if self.grouped else None
+        return Packer(self.size, keys_repeat=self.keys_repeat, max_bytes=self.most, group=group)
+
+
+WAYS = st.builds(
+    Way,
+    st.integers(1, 6),
     keys_repeat=st.booleans(),
+    most=st.none() | st.integers(1, 20),
+    grouped=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([True, True, False]), st.integers(0, 9)), max_size=60),
+    apart=st.integers(0, 9),
+    way=WAYS,
+    cuts=st.lists(st.integers(0, 60), max_size=4),
 )
 def test_what_is_needed_stands_in_the_same_batches_as_if_all_were_packed(
-    rows: list[tuple[bool, bool]], size: int, apart: int, *, keys_repeat: bool
+    rows: list[tuple[bool, int]], apart: int, way: Way, cuts: list[int]
 ) -> None:
     sendable = np.array([one for one, _ in rows], dtype=np.bool_)
-    wanted = np.array([two for _, two in rows], dtype=np.bool_) & sendable
-    keys = [f"k{row % 7}" for row in range(len(rows))]
+    wanted = np.array([two == 0 for _, two in rows], dtype=np.bool_) & sendable
 
-    def packed(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[list[int]]:
+    def packed(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]], cuts: list[int]) -> list[list[int]]:
         numbers = (np.flatnonzero(chosen) + 1).tolist()
-        frame = records([keys[number - 1] for number in numbers], numbers)
-        packer = Packer(size, keys_repeat=keys_repeat)
-        parts = [*packer.add(frame[:apart]), *packer.end(), *packer.add(frame[apart:]), *packer.end()]
-        return [told(batch) for batch in parts]
-
-    needed = Packer(size, keys_repeat=keys_repeat).needed(sendable, wanted, apart)
+        frame = records([f"k{number % 7}" for number in numbers], numbers).with_columns(
+            list=pl.Series([f"l{number % 3}" for number in numbers], dtype=pl.String)
+        )
+        packer, edges = way.packer(), [apart, *sorted(cut for cut in cuts if cut > apart), len(rows)]
+        parts = [*packer.add(frame[:apart]), *packer.end()]
+        parts += [batch for start, stop in pairwise(edges) for batch in packer.add(frame[start:stop])]
+        return [told(batch) for batch in (*parts, *packer.end())]
 
     def holds(batch: list[int]) -> bool:
         return any(wanted[row - 1] for row in batch)
 
-    if needed.any():
-        assert list(filter(holds, packed(needed))) == list(filter(holds, packed(sendable)))
-        assert needed[np.flatnonzero(sendable)[:apart]].all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bulk.plan.packing.STRETCH", 2)
+        patch.setattr("bulk.plan.packing.WINDOW", 9)
+        needed = way.packer().needed(sendable, wanted, apart)
+        some, every = packed(needed, cuts), packed(sendable, [])
+
+    assert list(filter(holds, some)) == list(filter(holds, every)) or not needed.any()
+    assert needed[np.flatnonzero(sendable)[:apart]].all() or not needed.any()
     assert needed.any() == wanted.any()
+
+
+def test_records_of_other_stretches_are_not_needed_to_know_where_batches_end() -> None:
+    sendable = np.ones(5 * 2 * STRETCH, dtype=np.bool_)
+    wanted = np.zeros_like(sendable)
+    wanted[4 * 2 * STRETCH + 7] = True
+
+    needed = Packer(2, keys_repeat=True).needed(sendable, wanted)
+
+    assert np.flatnonzero(needed).tolist() == list(range(4 * 2 * STRETCH, 5 * 2 * STRETCH))
 
 
 @settings(deadline=None)
@@ -112,9 +152,11 @@ def test_batches_do_not_depend_on_the_chunks_the_records_come_in(
     cuts: list[int],
     keys_repeat: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    expected = slow_pack(keys if keys_repeat else [None] * len(keys), size)
+    expected = slow_pack(keys if keys_repeat else [None] * len(keys), size, 3 * size)
 
-    assert pack(keys, size, keys_repeat=keys_repeat, cuts=cuts) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bulk.plan.packing.STRETCH", 3)
+        assert pack(keys, size, keys_repeat=keys_repeat, cuts=cuts) == expected
 
 
 def test_what_is_cut_away_by_the_plan_leaves_no_gap_in_a_batch() -> None:

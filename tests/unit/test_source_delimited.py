@@ -12,7 +12,7 @@ from bulk.conversation import ROW
 from bulk.errors import SourceError
 from bulk.source.decoding import Utf8
 from bulk.source.delimited import Delimited
-from bulk.source.options import Sizes
+from bulk.source.options import Mark, Sizes
 from bulk.source.text import TextFile
 
 LONGEST = 40
@@ -121,8 +121,8 @@ def reader(data: bytes, block: int = 1 << 20, longest: int = LONGEST, **options:
     return Delimited([file], separator, encoding, nulls, Sizes(block=block, longest=longest))
 
 
-def everything(found: Delimited) -> tuple[pl.DataFrame, pl.DataFrame]:
-    chunks = list(found.chunks())
+def everything(found: Delimited, start: Mark | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    chunks = list(found.chunks(start))
     empty = pl.DataFrame(schema={ROW: pl.UInt32, **found.schema})
     frames = pl.concat([empty, *(chunk.frame for chunk in chunks)])
     malformed = [chunk.malformed for chunk in chunks]
@@ -159,6 +159,33 @@ def test_any_rubbish_is_read_as_the_reference_reader_reads_it(header: bytes, bod
     assert frame.rows() == good
     bad = [(at, row.line) for at, row in enumerate(rows, 1) if row.fields is None]
     assert [row[:2] for row in malformed.rows()] == bad
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    bom=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    header=headers,
+    body=rubbish,
+    block=st.integers(1, 60),
+    encoding=st.sampled_from([None, "utf-8", "cp1252"]),
+)
+def test_from_any_mark_on_the_rest_is_read_as_if_all_before_it_had_been_read(
+    bom: bytes, header: bytes, body: bytes, block: int, encoding: str | None
+) -> None:
+    try:
+        found = reader(bom + header + body, block, encoding=encoding)
+    except SourceError:
+        return
+    chunks = list(found.chunks())
+    marks = [chunk.mark for chunk in chunks if chunk.mark is not None]
+    frame, malformed = everything(found)
+
+    if encoding != "cp1252" and b"\xff" not in body and b"\xc3" not in body.replace(b"\xc3\xa9", b""):
+        assert len(marks) == len(chunks)
+    for mark in marks:
+        rest = everything(found, mark)
+        assert rest[0].rows() == frame.filter(pl.col(ROW) > mark.rows).rows()
+        assert rest[1].rows() == (malformed.filter(pl.col(ROW) > mark.rows).rows() if malformed.width else [])
 
 
 def faults(data: bytes, **options: object) -> list[tuple[object, ...]]:

@@ -3,10 +3,12 @@
 import gzip
 import hashlib
 import io
+import json
 import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import zstandard
@@ -276,3 +278,69 @@ def test_other_separators_are_read(tmp_path: Path) -> None:
     assert rows(opened(tmp_path, "a.tsv")) == [(1, "1", "a\tb")]
     assert rows(opened(tmp_path, "a.csv", separator=";")) == [(1, "1", "a;b")]
     assert rows(opened(tmp_path, "b.csv", separator="^")) == [(1, "1", "a")]
+
+
+TEXT = b"id,name\r\n" + b"".join(
+    b'%d,"a\nb"\n' % row if row % 5 else b"%d,x,y\n\n" % row for row in range(1, 300)
+)
+JSON = b"".join(b'{"id": %d}\n' % row if row % 5 else b"[]\n\n" for row in range(1, 300))
+
+
+def frame_of(kind: str, path: Path) -> None:
+    frame = pl.DataFrame({"id": range(1, 300), "name": ["x"] * 299})
+    frame.write_parquet(path, row_group_size=40) if kind == "parquet" else frame.write_ipc(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv", "a.csv.gz", "a.csv.zst", "b.csv", "a.ndjson", "a.ndjson.zst", "a.txt", "a.parquet", "a.arrow"],
+)
+def test_another_run_reads_only_chunks_with_rows_that_it_needs_and_reads_them_alike(
+    tmp_path: Path, name: str
+) -> None:
+    paths = [name]
+    text = {"csv": TEXT, "ndjson": JSON, "txt": TEXT}.get(name.split(".")[1], b"")
+    if not text:
+        frame_of(name.split(".")[1], tmp_path / name)
+    elif name == "b.csv":
+        paths = ["a.csv", "b.csv"]
+        (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + TEXT)
+        (tmp_path / name).write_bytes(TEXT)
+    else:
+        packed = {"gz": gzip.compress(text), "zst": zstandard.compress(text)}
+        (tmp_path / name).write_bytes(packed.get(name.rpartition(".")[2], text))
+    options = SourceOptions(paths=tuple(paths), base=tmp_path, format="ipc" if name == "a.arrow" else None)
+    with open_source(options, sizes=Sizes(block=200, rows=30)) as first:
+        every = list(first.chunks())
+        marks = json.loads(json.dumps(first.kept_marks))
+    last = every[-1].last
+    needed = np.zeros(last, dtype=np.bool_)
+    needed[[3, last // 2, last - 2]] = True
+    with open_source(options, sizes=Sizes(block=200, rows=30)) as again:
+        again.recall(marks)
+        some = list(again.chunks(needed))
+
+    rows = {row[0]: row for chunk in every for part in (chunk.frame, chunk.malformed) for row in part.rows()}
+    read = {row[0]: row for chunk in some for part in (chunk.frame, chunk.malformed) for row in part.rows()}
+    assert {number: rows[number] for number in read} == read
+    assert {4, last // 2 + 1, last - 1} <= read.keys()
+    assert len(some) <= 6 < len(every)
+
+
+def test_what_is_no_list_of_marks_is_left_alone_and_all_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id\n1\n2\n")
+    with opened(tmp_path, "a.csv") as source:
+        for nonsense in (None, 7, [1], [["x", 0, 0, 0]], [[1, 2, 3, 4, 5]]):
+            source.recall(nonsense)
+            assert [chunk.frame["id"].to_list() for chunk in source.chunks(np.ones(2, np.bool_))] == [
+                ["1", "2"]
+            ]
+
+
+def test_of_very_many_marks_some_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id\n" + b"1\n" * 3000)
+    with open_source(SourceOptions(paths=("a.csv",), base=tmp_path), sizes=Sizes(block=4)) as source:
+        found = sum(1 for _ in source.chunks())
+        kept = source.kept_marks
+    assert found > 1000 > len(kept) > 250
+    assert kept[0].rows == 0
