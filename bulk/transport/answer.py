@@ -12,8 +12,10 @@ LARGEST_HEAD = 65_536
 _LARGEST_RAW = 2 * LARGEST_ANSWER
 """Bytes of all that came, framing and all."""
 _SWITCHED = 101
-_FIRST_FINAL = 200
+_INTERIM = range(100, 200)
 _UNFOLDED = frozenset({"gzip", "x-gzip", "deflate"})
+_FOLDED_OTHERWISE = frozenset({"br", "zstd", "compress"})
+"""Codings that nobody asked for; whatever else servers write there by mistake changes no body."""
 _ANY_WRAPPING = zlib.MAX_WBITS | 32
 """Whether it is gzip or zlib is told by its first bytes."""
 
@@ -29,6 +31,9 @@ class BrokenError(Exception):
 class Answer:
     """What came back so far; the parser calls its methods whose names begin with ``on_``.
 
+    Args:
+        bodiless: Whether it has no body, whatever it says, as an answer to HEAD.
+
     Attributes:
         status: Status code; 0 before it is known.
         headers: By lower-case name; several of one name are one list, as HTTP has it.
@@ -37,6 +42,7 @@ class Answer:
     """
 
     __slots__ = (
+        "_bodiless",
         "_came",
         "_ends_by_itself",
         "_head",
@@ -44,6 +50,7 @@ class Answer:
         "_parser",
         "_pieces",
         "_problem",
+        "_readable",
         "_size",
         "_unfolding",
         "headers",
@@ -52,7 +59,9 @@ class Answer:
         "whole",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._bodiless = bodiless
+        self._readable = True
         self.status = 0
         self.headers: dict[str, str] = {}
         self.whole = self.last = False
@@ -97,6 +106,10 @@ class Answer:
             raise BrokenError(self._problem)
         return False
 
+    def let_go(self) -> None:
+        """End its circle of references with the parser, so that what came is freed when nobody needs it."""
+        self._parser = None
+
     def end(self) -> None:
         """Take note that nothing more will come.
 
@@ -119,25 +132,28 @@ class Answer:
         if self._head > LARGEST_HEAD:
             self._problem = NOT_HTTP
         elif not self._headed:
-            key, text = _lower(name), value.decode("latin-1")
+            key, text = _lower(name), _text(value).strip(" \t")
             self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         """Look at what kind of answer it is."""
         status = self._parser.get_status_code() if self._parser is not None else 0
-        if status < _FIRST_FINAL and status != _SWITCHED:  # the answer itself is still to come
+        if status in _INTERIM and status != _SWITCHED:  # the answer itself is still to come
             return
         self.status, self._headed = status, True
         chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
         self._ends_by_itself = chunked or "content-length" in self.headers
         coding = self.headers.get("content-encoding", "identity").strip().lower()
-        if coding in _UNFOLDED:
-            self._unfolding = _Unfolding()
-        elif coding not in {"identity", ""}:
-            self._problem = CUT_SHORT
+        self._readable = coding not in _FOLDED_OTHERWISE
+        if self._bodiless and self._parser is not None:
+            self.whole, self.last = True, not self._parser.should_keep_alive()
+        elif coding in _UNFOLDED:
+            self._unfolding = _Unfolding(may_be_bare=coding == "deflate")
 
     def on_body(self, data: bytes) -> None:
         """Take a part of the body, so that a small answer cannot unfold into a huge one."""
+        if self.whole or not self._readable:
+            self._problem = self._problem or (NOT_HTTP if self.whole else CUT_SHORT)
         if self._problem:
             return
         if self._unfolding is not None:
@@ -156,6 +172,8 @@ class Answer:
         """Take note that it is whole, unless it only said that the answer is still to come."""
         if not self._headed:
             self.headers = {}
+        elif self.whole:
+            return
         elif not self._problem and not self._is_unfolded():
             self._problem = CUT_SHORT
         elif not self._problem and self._parser is not None:
@@ -169,9 +187,10 @@ class Answer:
 class _Unfolding:
     """Undoes a compression, piece by piece and never beyond a bound."""
 
-    __slots__ = ("_began", "_member")
+    __slots__ = ("_began", "_may_be_bare", "_member")
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_bare: bool) -> None:
+        self._may_be_bare = may_be_bare
         self._began = False
         self._member = zlib.decompressobj(_ANY_WRAPPING)
 
@@ -186,6 +205,10 @@ class _Unfolding:
         Raises:
             zlib.error: It is not compressed so.
         """
+        if self._may_be_bare and not self._began and data and data[0] & 0x0F != zlib.DEFLATED:
+            self._member = zlib.decompressobj(
+                -zlib.MAX_WBITS
+            )  # without the wrapping that is meant by the name
         self._began = True
         pieces: list[bytes] = []
         while data and most > 0:
@@ -200,3 +223,11 @@ class _Unfolding:
 @lru_cache(maxsize=256)
 def _lower(name: bytes) -> str:
     return name.decode("latin-1").lower()
+
+
+def _text(value: bytes) -> str:
+    """Return a header's text: UTF-8 if it can be, as servers write it, else what HTTP once said it is."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from bulk.transport.outbox import Outbox
-from bulk.transport.wire import Wire
+from bulk.transport.wire import Question, Wire
 
 _CONNECT_TIMEOUT = 10.0
 KEEP_ALIVE = 4.0
@@ -28,11 +28,11 @@ class Connections:
     def __init__(self, url: URL, concurrency: int) -> None:
         self.room = asyncio.Semaphore(concurrency)
         """To be held by whoever uses a connection."""
-        self._proxy = _proxy(url)
+        self._proxy, self._is_misnamed = _proxy(url)
         self._url = url
         self._loop = asyncio.get_running_loop()
         self._connector = aiohttp.TCPConnector(limit=0)
-        self._outbox = Outbox(self._loop)
+        self._outbox: Outbox[Question] = Outbox(self._loop)
         self._idle: deque[Wire] = deque()
         self._open: set[Wire] = set()
 
@@ -44,9 +44,9 @@ class Connections:
     @property
     def credentials(self) -> dict[str, str]:
         """What such a proxy wants to see in each request."""
-        if not self.is_forwarded or self._proxy is None or not self._proxy.user:
+        if not self.is_forwarded or self._proxy is None or not self._proxy.raw_authority.partition("@")[1]:
             return {}
-        both = f"{self._proxy.user}:{self._proxy.password or ''}"
+        both = f"{self._proxy.user or ''}:{self._proxy.password or ''}"
         return {"Proxy-Authorization": f"Basic {b64encode(both.encode()).decode()}"}
 
     @property
@@ -62,12 +62,15 @@ class Connections:
             wire.close()
         return None
 
-    async def opened(self, seconds: float) -> Wire:
-        """Open a connection within so many seconds.
+    async def opened(self, deadline: float) -> Wire:
+        """Open a connection until then (time of the loop).
 
         Raises:
             aiohttp.ClientError, OSError, TimeoutError: There is none to be had.
         """
+        if self._is_misnamed:
+            raise aiohttp.InvalidURL("the proxy")
+        seconds = max(0.0, deadline - self._loop.time())
         # Tells aiohttp where to connect to, and is never sent itself.
         opener = aiohttp.ClientRequest("GET", self._url, loop=self._loop, proxy=self._proxy)
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(_CONNECT_TIMEOUT, seconds))
@@ -88,15 +91,21 @@ class Connections:
         """Close all connections, and return when they are."""
         waiting = [wire.closed for wire in self._open]
         for wire in self._open:
-            wire.close()
+            wire.cut()
         if waiting:
             await asyncio.wait(waiting)
         await self._connector.close()
 
 
-def _proxy(url: URL) -> URL | None:
-    """Return the proxy that the environment names for this host, read once instead of for each request."""
-    if proxy_bypass(url.host_port_subcomponent or ""):
-        return None
+def _proxy(url: URL) -> tuple[URL | None, bool]:
+    """Return the proxy that the environment names for this host, and whether it is no URL.
+
+    It is read once instead of for each request.
+    """
+    if proxy_bypass(f"{url.host_subcomponent}:{url.port}"):
+        return None, False
     named = getproxies_environment().get(url.scheme)
-    return URL(named) if named else None
+    try:
+        return (URL(named) if named else None), False
+    except ValueError:
+        return None, True

@@ -20,8 +20,8 @@ _USUAL = (
 )
 _OURS = frozenset({"content-length", "transfer-encoding"})
 """What the body itself says."""
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-"""Methods whose body is said to be empty if there is none."""
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods of which it is not said that their body is empty."""
 
 Headers = Iterable[tuple[str, str]]
 
@@ -57,7 +57,7 @@ class Heads:
             raise ValueError("a path begins with / and holds printable ASCII other than spaces and #")
         lines = self._lines(request.headers, request.body is not None)
         line = f"{request.method} {self._prefix}{request.path} HTTP/1.1\r\n{lines}"
-        if request.body is None and request.method.upper() not in _WITH_BODY:
+        if request.body is None and request.method.upper() in _WITHOUT_BODY:
             return f"{line}\r\n".encode()
         return f"{line}Content-Length: {len(request.body or b'')}\r\n\r\n".encode()
 

@@ -15,7 +15,7 @@ from bulk.transport.answer import Answer, BrokenError
 from bulk.transport.connections import Connections
 from bulk.transport.head import Heads
 from bulk.transport.unreached import why_unreached
-from bulk.transport.wire import CutError, OnSent, StaleError, Wire
+from bulk.transport.wire import CutError, LateError, OnSent, Question, StaleError, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +73,31 @@ class Transport:
         Raises:
             ValueError: The request would break out of its line of HTTP; nothing was sent.
         """
+        deadline = self._loop.time() + self._timeout
         head = self._heads.of(request)
         data = head if request.body is None else head + request.body
+        question = Question(data, deadline, on_sent, bodiless=request.method.upper() == "HEAD")
         async with self._connections.room:
-            deadline = self._loop.time() + self._timeout
             while (wire := self._connections.kept) is not None:
                 with suppress(StaleError):
-                    return await self._exchange(wire, data, deadline, on_sent)
+                    return await self._exchange(wire, question)
             try:
-                wire = await self._connections.opened(self._timeout)
-                return await self._exchange(wire, data, deadline, on_sent)
+                wire = await self._connections.opened(deadline)
+                return await self._exchange(wire, question)
             except (aiohttp.ClientError, OSError, UnicodeError) as error:
                 return Lost("connection", why_unreached(error), processed=False)
 
-    async def _exchange(
-        self, wire: Wire, data: bytes, deadline: float, on_sent: OnSent | None
-    ) -> Response | Lost:
+    async def _exchange(self, wire: Wire, question: Question) -> Response | Lost:
         """Send what was made ready; words about what went wrong are our own: others may name a person.
 
         Raises:
             StaleError: The connection can carry no request any more; nothing was sent.
         """
-        answer = Answer()
+        answer = Answer(bodiless=question.bodiless)
         try:
-            await wire.ask(data, answer, deadline, on_sent)
+            await wire.ask(question, answer)
+        except LateError:
+            return Lost("connection", "no time was left to send it", processed=False)
         except TimeoutError:
             return Lost("timeout", f"no answer within {self._timeout:g} s", answer.status or None)
         except CutError:

@@ -10,6 +10,7 @@ _WHY = (
         (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.ServerFingerprintMismatch),
         "no secure connection: the TLS handshake failed",
     ),
+    ((aiohttp.InvalidURL,), "the proxy that the environment names is no URL"),
     ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), "the proxy refused the connection"),
     ((TimeoutError,), "connecting took too long"),
     ((ConnectionRefusedError,), "the connection was refused: nothing listens there"),

@@ -1,14 +1,19 @@
 """One request goes out at most once, as it is, and whatever comes back is told as a value."""
 
 import asyncio
+import gc
 import gzip
 import socket
+import ssl
+import struct
 import tracemalloc
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
+from certificates import authority, signed_by
 from wire_server import Exchange, Server, say_ok, serving
 from yarl import URL
 
@@ -17,9 +22,11 @@ from bulk.conversation import Lost, Reply, Request, Response
 from bulk.transport import LARGEST_ANSWER, Endpoint, Transport
 from bulk.transport.answer import Answer
 from bulk.transport.connections import Connections
-from bulk.transport.wire import StaleError
+from bulk.transport.outbox import Outbox
+from bulk.transport.wire import LateError, Question, StaleError
 
 MARKER = "marker%40example.com"
+GET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
 PATH = f"/users?email={MARKER}"
 
 
@@ -360,6 +367,31 @@ async def test_a_proxy_is_shown_who_asks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert exchange.headers["proxy-authorization"] == f"Basic {b64encode(b'us@r:p:w').decode()}"
 
 
+async def test_a_proxy_may_be_shown_a_word_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//:tok@").removesuffix("/v1"))
+        async with Transport(Endpoint("http://api.example.com")) as transport:
+            await transport.send(Request("DELETE", "/a"))
+    (exchange,) = proxy.seen
+    assert exchange.headers["proxy-authorization"] == f"Basic {b64encode(b':tok').decode()}"
+    assert exchange.headers["content-length"] == "0"
+
+
+async def test_a_proxy_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:abc")
+    async with Transport(Endpoint("http://api.example.com")) as transport:
+        reply = lost(await transport.send(Request("GET", PATH)))
+    assert (reply.processed, reply.message) == (False, "the proxy that the environment names is no URL")
+
+
+async def test_a_host_with_its_usual_port_may_be_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid")
+    monkeypatch.setenv("no_proxy", "api.invalid:80")
+    async with Transport(Endpoint("http://api.invalid")) as transport:
+        reply = lost(await transport.send(Request("GET", PATH)))
+    assert reply.message == "the host name cannot be resolved"
+
+
 async def test_an_answer_may_end_with_its_connection() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.write(b'HTTP/1.1 200 OK\r\n\r\n{"x":')
@@ -372,8 +404,103 @@ async def test_an_answer_may_end_with_its_connection() -> None:
     assert (reply.json, server.connections) == ({"x": 1}, 2)
 
 
-async def test_after_an_answer_to_half_a_request_the_connection_is_closed() -> None:
+@pytest.mark.parametrize("body", [b'{"x":1', b""])
+async def test_an_answer_whose_connection_is_reset_is_cut_short(body: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+        sock = exchange.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        exchange.writer.transport.abort()
+
+    async with serving(answer) as server:
+        reply = lost(await sent_to(server))
+    assert (reply.reason, reply.processed) in {("broken_answer", True), ("connection", True)}
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 17\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+async def test_an_answer_to_head_has_no_body(head: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+
+    async with serving(answer) as server:
+        reply = await sent_to(server, Request("HEAD", PATH), times=2)
+    assert isinstance(reply, Response)
+    assert (reply.status, reply.body, len(server.seen)) == (200, b"", 2)
+
+
+async def test_what_there_was_no_time_to_send_was_certainly_not_processed() -> None:
+    calls: list[None] = []
+    async with serving() as server:
+        connections = Connections(URL(server.url), 1)
+        wire = await connections.opened(1e9)
+        with pytest.raises(LateError):
+            await wire.ask(Question(GET, 0.0, lambda: calls.append(None)), Answer())
+        await connections.close()
+        reply = lost(await sent_to(server, seconds=0.0))
+    assert (reply.reason, reply.processed, calls, server.seen) == ("connection", False, [], [])
+
+
+async def test_closing_ends_what_is_under_way() -> None:
+    asked = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 200 OK\r\n\r\n{")
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server:
+        transport = Transport(Endpoint(server.url))
+        task = asyncio.create_task(transport.send(Request("POST", PATH, b"1")))
+        await asked.wait()
+        await transport.close()
+        assert lost(await task).processed
+
+
+async def test_nothing_is_kept_of_answers_that_never_came() -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.writer.transport.abort()
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(answer) as server:
+            await sent_to(server, times=20)
+        left = sum(isinstance(one, Answer) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 1
+
+
+async def test_what_goes_wrong_with_one_request_of_a_turn_is_not_the_others_fault() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: told.append(type(context["exception"]).__name__))
+    written: list[int] = []
+
+    def write(number: int) -> None:
+        if number == 1:
+            raise KeyError
+        written.append(number)
+        if number == 3:
+            done.set()
+
+    done, outbox = asyncio.Event(), Outbox[int](loop)
+    for number in range(4):
+        outbox.add(write, number)
+    await done.wait()
+    assert (written, told) == ([0, 2, 3], ["KeyError"])
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_after_an_answer_to_half_a_request_the_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, tls: bool
+) -> None:
     held = asyncio.Event()
+    root = authority()
+    shown = signed_by(root).serving(tmp_path) if tls else None
+    (tmp_path / "root.pem").write_bytes(root.pem())
+    trusting = ssl.create_default_context(cafile=tmp_path / "root.pem")
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -381,10 +508,10 @@ async def test_after_an_answer_to_half_a_request_the_connection_is_closed() -> N
         await held.wait()
         writer.close()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listener:
-        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=shown) as listener:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with Transport(Endpoint(url, timeout=5.0)) as transport:
-            replies = [await transport.send(Request("POST", PATH, bytes(30_000_000))) for _ in range(2)]
+            replies = [await transport.send(Request("POST", PATH, bytes(5_000_000))) for _ in range(2)]
         held.set()
     assert [reply.status for reply in replies if isinstance(reply, Response)] == [413, 413]
 
@@ -397,10 +524,10 @@ async def test_a_server_that_speaks_before_it_is_asked_is_asked_nothing() -> Non
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as listener:
         url = URL(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
         connections = Connections(url, 1)
-        wire, calls = await connections.opened(5.0), list[None]()
+        wire, calls = await connections.opened(1e9), list[None]()
         await wire.closed
         with pytest.raises(StaleError):
-            await wire.ask(b"GET / HTTP/1.1\r\n\r\n", Answer(), 1e9, lambda: calls.append(None))
+            await wire.ask(Question(GET, 1e9, lambda: calls.append(None)), Answer())
         await connections.close()
     assert calls == []
 
