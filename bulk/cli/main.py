@@ -47,6 +47,9 @@ _COMMANDS = (
     destinations,
     schema,
 )
+_MEMORY = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:3000,muzzy_decay_ms:0")
+"""When polars gives memory back, unless somebody says otherwise; read when polars is loaded. The next chunk
+needs as much again, so not after half a second, but three; then wholly, or it would count as resident."""
 for _command in _COMMANDS:
     app.command()(_command)
 
@@ -71,6 +74,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the documented code."""
     # The first process of a container is not ended by a signal that it has no handler for.
     signal.signal(signal.SIGTERM, _end)
+    os.environ.setdefault(*_MEMORY)
     try:
         app(args=args)
     except BulkError as error:

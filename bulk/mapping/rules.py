@@ -13,7 +13,7 @@ from bulk.mapping.expression import check_expression
 from bulk.mapping.kinds import dialled, fitted
 from bulk.mapping.names import source_column, unknown
 from bulk.mapping.problem import Problem
-from bulk.mapping.reading import Reading
+from bulk.mapping.reading import Reading, same
 from bulk.mapping.spec import Column, Expression, FieldSpec
 
 Fields = Mapping[str, FieldSpec]
@@ -134,7 +134,14 @@ def _key(spec: Column | Expression, schema: pl.Schema, kind: Kind, lower: Lower)
         return raw
     read = reading_of(dtype_of(raw, schema), spec.shaping, kind)
     read = read if isinstance(read, str) else fitted(read, kind)
-    return [Problem(("key",), read)] if isinstance(read, str) else Key(raw, read, lower)
+    if isinstance(read, str):
+        return [Problem(("key",), read)]
+    return Key(raw, read, "never" if read.convert is same and _in_lower_case(raw) else lower)
+
+
+def _in_lower_case(raw: pl.Expr) -> bool:
+    """Tell whether an expression ends by bringing text to lower case, which need not be done again."""
+    return any(within.str.to_lowercase().meta.eq(raw) for within in raw.meta.pop()[:1])
 
 
 def _default_key(first: tuple[Fields, Operation] | None, schema: pl.Schema) -> Key | None:

@@ -12,7 +12,7 @@ from bulk.errors import SourceError
 
 RESERVED: Final = frozenset({ROW, KEY, RECORD, MATCH})
 MALFORMED: Final = "malformed_row"
-BLOCK_SIZE: Final = 2 << 20
+BLOCK_SIZE: Final = 3 << 20
 """Bytes of text that make a chunk; typed formats take as many rows as would fit about that."""
 BATCH_ROWS: Final = 65_536
 LONGEST_FIELD: Final = 1 << 20

@@ -261,6 +261,10 @@ def test_opted_out_is_only_reported_and_null_is_false() -> None:
         (None, {"name": Column("i")}, [None, None, None]),
         (Column("i"), {"email": Column("e")}, ["x@y", "7", None]),
         (Expression("upper(i)"), {"email": Column("e")}, ["x@y", "7", None]),
+        (Expression("lower(i)"), {"email": Column("e")}, ["x@y", "7", None]),
+        (None, {"email": Expression("lower(e)")}, ["a@b.com", None, None]),
+        (None, {"email": Expression("upper(e)")}, ["a@b.com", None, None]),
+        (Column("e"), {"name": Column("e")}, ["a@b.com", None, None]),
     ],
 )
 def test_keys_are_trimmed_and_addresses_in_lower_case(
