@@ -72,8 +72,10 @@ def unpacked_told(body: bytes, rows: int) -> pl.DataFrame:
         frame = frame.with_columns(pl.col(ROW).alias(LAST)).select(TOLD.names())
     if frame.schema != TOLD:
         raise DamagedError
-    within = (frame[ROW] >= 1) & (frame[LAST] >= frame[ROW]) & (frame[LAST] <= rows)
-    if not within.fill_null(value=False).all():
+    if frame[ROW].null_count() or frame[LAST].null_count():
+        raise DamagedError
+    firsts, lasts = frame[ROW].to_numpy(), frame[LAST].to_numpy()
+    if not ((firsts >= 1) & (lasts >= firsts) & (lasts <= rows)).all():
         raise DamagedError
     return frame
 

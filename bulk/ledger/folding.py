@@ -1,6 +1,7 @@
 """Folds a pass of the ledger: what holds for each row, and what may have been processed without an answer."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,13 @@ from bulk.ledger.file import translated
 from bulk.ledger.schema import REMOVED
 
 UNCHANGED, NOT_FOUND = "unchanged", "not_found"
+_FRAMES_AT_ONCE = 32
 
 
 def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, board: Board) -> None:
     """Apply to ``board`` all that the ledger says about one step of a pass, oldest first."""
     with translated(path):
-        told = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
-        for (body,) in told:
-            frame = unpacked_told(body, board.codes.size)
+        for frame in _told(connection, number, step, board.codes.size):
             rows, places = told_rows(frame)
             board.tell(rows, status_codes(frame[STATUS])[places])
             counted = frame.group_by(STATUS, REASON).agg((pl.col(LAST) - pl.col(ROW) + 1).sum())
@@ -34,6 +34,13 @@ def fold(connection: sqlite3.Connection, path: Path, number: int, step: int, boa
         for first, last, status, reason, verification in entries:
             board.settle(first, last, Status(status), reason, verification)
     board.outcomes = 0
+
+
+def _told(connection: sqlite3.Connection, number: int, step: int, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield what the plan told rows (columns of ``TOLD``), many frames as one: most are small."""
+    bodies = connection.execute("SELECT body FROM told WHERE pass = ? AND step = ?", (number, step))
+    while some := bodies.fetchmany(_FRAMES_AT_ONCE):
+        yield pl.concat([unpacked_told(body, rows) for (body,) in some])
 
 
 def not_there(connection: sqlite3.Connection, number: int, step: int, rows: int) -> Mask:
