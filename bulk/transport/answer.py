@@ -9,6 +9,8 @@ LARGEST_ANSWER = 10_000_000
 """Bytes of a decoded answer; more is a broken answer."""
 LARGEST_HEAD = 65_536
 """Bytes of its headers, with those of whatever came before it."""
+_OVERHEAD = 32
+"""Bytes that each header counts for, beside its own."""
 _LARGEST_RAW = 2 * LARGEST_ANSWER
 """Bytes of all that came, framing and all."""
 _SWITCHED = 101
@@ -128,8 +130,8 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, if it stands before the body."""
-        self._head += len(name) + len(value)
-        if self._head > LARGEST_HEAD:
+        self._head += len(name) + len(value) + _OVERHEAD
+        if self._head > LARGEST_HEAD or b"\0" in value:
             self._problem = NOT_HTTP
         elif not self._headed:
             key, text = _lower(name), _text(value).strip(" \t")
