@@ -280,7 +280,7 @@ def test_nothing_leaks_without_a_job(house: House) -> None:
 
 BUG = """
 from bulk.conversation import Batch
-def joined(batch):
+def joined(batch, before=b"", after=b""):
     raise ValueError(f"a bug with {batch.column('email')}, {batch.records.frame}")
 Batch.joined = joined
 """
