@@ -2,7 +2,7 @@
 
 import importlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
@@ -25,9 +25,10 @@ _PLAIN: Final[dict[frozenset[type], pl.DataType]] = {
     frozenset({date}): pl.Date(),
 }
 Batch = tuple[list[str], list[Sequence[Any]]]
+Batches = Generator[Batch, None, None]
 
 
-def query_frames(uri: str, query: str | None, base: Path, rows: int) -> Iterator[pl.DataFrame]:
+def query_frames(uri: str, query: str | None, base: Path, rows: int) -> Generator[pl.DataFrame, None, None]:
     """Yield the rows of a query; the first frame comes even if there are none, for its columns."""
     if not query or not query.strip():
         raise SourceError("the database source has no query; give it a SELECT")
@@ -38,9 +39,12 @@ def query_frames(uri: str, query: str | None, base: Path, rows: int) -> Iterator
         found = _postgres(f"postgresql:{uri.partition(':')[2]}", query, rows)
     else:
         raise SourceError("the database address must begin with sqlite:/// or postgresql://")
-    for names, batch in found:
-        columns = zip(*batch, strict=True) if batch else ([] for _ in names)
-        yield pl.DataFrame([_column(name, list(values)) for name, values in zip(names, columns, strict=True)])
+    with closing(found):  # by this thread: a connection of SQLite can be closed by no other
+        for names, batch in found:
+            columns = zip(*batch, strict=True) if batch else ([] for _ in names)
+            yield pl.DataFrame(
+                [_column(name, list(values)) for name, values in zip(names, columns, strict=True)]
+            )
 
 
 def common_schema(schemas: Sequence[pl.Schema]) -> pl.Schema:
@@ -54,7 +58,7 @@ def common_schema(schemas: Sequence[pl.Schema]) -> pl.Schema:
     return pl.Schema(types)
 
 
-def _sqlite(uri: str, query: str, base: Path, rows: int) -> Iterator[Batch]:
+def _sqlite(uri: str, query: str, base: Path, rows: int) -> Batches:
     path = base / unquote(urlsplit(uri).path.removeprefix("/"))
     if not path.is_file():
         raise SourceError(
@@ -67,7 +71,7 @@ def _sqlite(uri: str, query: str, base: Path, rows: int) -> Iterator[Batch]:
         raise SourceError(f"the database refused the query: {error}") from error
 
 
-def _postgres(uri: str, query: str, rows: int) -> Iterator[Batch]:
+def _postgres(uri: str, query: str, rows: int) -> Batches:
     try:
         psycopg = importlib.import_module("psycopg")
     except ImportError as error:

@@ -3,7 +3,7 @@
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import chain
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
@@ -143,7 +143,8 @@ def open_source(options: SourceOptions, stdin: BinaryIO | None = None, sizes: Si
 def _open(options: SourceOptions, keeper: Keeper, sizes: Sizes) -> Source:
     if options.database_uri is not None:
         frames = query_frames(options.database_uri, options.query, options.base, sizes.rows)
-        return _spooled([("the query", frames)], "database query", options, keeper)
+        with closing(frames):
+            return _spooled([("the query", frames)], "database query", options, keeper)
     places = locate(options.paths, options.base)
     kind = format_of(places, options.format)
     remote = [place for place in places if place.url]

@@ -1,10 +1,12 @@
 """Formats other than delimited text: lines, ndjson, parquet, Arrow IPC, workbooks, databases."""
 
+import gc
 import gzip
 import io
 import json
 import sqlite3
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -325,3 +327,15 @@ def test_a_database_that_gives_no_rows_is_refused_without_its_password(
         queried(tmp_path, query, uri)
     assert sentence in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["select photo from people", "select email, id as email from people"])
+def test_a_refused_query_can_be_forgotten_by_another_thread_than_the_one_that_made_it(
+    tmp_path: Path, query: str
+) -> None:
+    database(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(queried, tmp_path, query)
+        assert isinstance(refused.exception(), SourceError)
+    del refused
+    gc.collect()  # a connection still open would now be closed here, which SQLite refuses
