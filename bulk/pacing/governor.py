@@ -53,6 +53,8 @@ _LIKELY = (0.8, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
 """Leading digits of limits that people set."""
 _UNEVEN = 1.06
 """So much below a likely limit, refusals come from the unevenness of the way."""
+_OVERLAP = 0.03
+"""So much above a likely limit, a rate went well only while one window was used up and the next begun."""
 _LONGEST_MEASURE = 20.0
 
 
@@ -163,7 +165,7 @@ class Governor:
         soon = now - self._fell < max(_SOON, _SOON_TURNS / self.rate)
         self._fell = now
         if not soon and self._proved >= self.rate * (1 - _AGREE):
-            self._settle_at(self._proved)
+            self._settle_at(_likely_near(self._proved))
             return
         achieved = min(self._achieved(now), self.rate)
         if self.ceiling is None and len(self._accepted) < _FEWEST:  # says hardly anything about the ceiling
@@ -235,13 +237,24 @@ class Governor:
         return self.rate + ceiling * self._step
 
 
+def _likely_near(rate: float) -> float:
+    """Return the ceiling that people are likely to have set, if ``rate`` is hardly more than that."""
+    below = max(one for one in _likely_beside(rate) if one <= rate)
+    return below if rate <= below * (1 + _OVERLAP) else rate
+
+
 def _likely_below(rate: float) -> float:
     """Return the ceiling that people are likely to have set, given that ``rate`` was refused again and again.
 
     Just below such a number it was the unevenness of the way; else the next one below is meant.
     """
-    scale = 10.0 ** math.floor(math.log10(rate))
-    likely = [one * scale for one in _LIKELY]
+    likely = _likely_beside(rate)
     if any(rate <= one <= rate * _UNEVEN for one in likely):
         return rate
     return max(one for one in likely if one < rate)
+
+
+def _likely_beside(rate: float) -> list[float]:
+    """Return the limits that people set, of about that size."""
+    scale = 10.0 ** math.floor(math.log10(rate))
+    return [one * scale for one in _LIKELY]

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,23 @@ def test_a_low_rate_is_settled_within_ten_seconds_and_hardly_ever_refused(
     seen = run(main())
     assert seen.accepted.count(False) <= 3
     assert seen.after(SETTLED).count(True) >= 0.95 * 10 * 20
+
+
+@pytest.mark.parametrize("kind", [FixedWindow, SlidingWindow])
+def test_a_high_rate_is_refused_once_when_it_is_met_and_once_when_it_is_touched(
+    kind: type[FixedWindow] | type[SlidingWindow],
+) -> None:
+    """Of a fixed window it looks for a while as if somewhat more went well: that of two windows."""
+    chance, settled = random.Random(1), 14.0
+
+    async def main() -> Seen:
+        way = jittered(chance, 0.0003, 0.0015)
+        return await send_all(Pacer(None, 16), Traffic(16, 40, way, way), kind(1000), with_retry_after)
+
+    seen = run(main())
+    refused = [at for at, good in zip(seen.arrivals, seen.accepted, strict=True) if not good]
+    assert 1 <= sum(later - sooner > 0.5 for sooner, later in pairwise([float("-inf"), *refused])) <= 2
+    assert seen.after(settled).count(True) >= 0.94 * 1000 * (40 - settled)
 
 
 def test_while_refused_only_one_tries_at_a_time() -> None:
