@@ -55,6 +55,8 @@ _UNEVEN = 1.06
 """So much below a likely limit, refusals come from the unevenness of the way."""
 _OVERLAP = 0.03
 """So much above a likely limit, a rate went well only while one window was used up and the next begun."""
+_EXACT = 0.011
+"""So little below a likely limit, what was achieved is that limit, found at once."""
 _LONGEST_MEASURE = 20.0
 
 
@@ -177,7 +179,7 @@ class Governor:
             self.rate = max(_LOWEST, self.rate / 2)
         elif soon and self.ceiling is not None and self._interval == _INTERVAL:
             self._settle_at(_likely_below(achieved))
-        elif self._is_ceiling(achieved):
+        elif self._is_ceiling(achieved) or _is_likely(achieved):
             self._settle_at(achieved)
         else:
             self._approach(achieved)
@@ -235,6 +237,11 @@ class Governor:
         growth = _GROWTH if self.rate > ceiling * _ABOVE else self._growth
         self._step = min(self._step * growth, _LARGEST_STEP)
         return self.rate + ceiling * self._step
+
+
+def _is_likely(rate: float) -> bool:
+    """Say whether people are likely to have set that: where any second counts, a limit is met exactly."""
+    return any(rate <= one <= rate * (1 + _EXACT) for one in _likely_beside(rate * (1 + _EXACT)))
 
 
 def _likely_near(rate: float) -> float:

@@ -111,6 +111,21 @@ def test_a_high_rate_is_refused_once_when_it_is_met_and_once_when_it_is_touched(
     assert seen.after(settled).count(True) >= 0.94 * 1000 * (40 - settled)
 
 
+@pytest.mark.parametrize("limit", [100, 1000])
+def test_a_limit_that_was_met_exactly_is_used_at_once(limit: int) -> None:
+    chance, met = random.Random(0), 11.0
+
+    async def main() -> Seen:
+        way = jittered(chance, 0.0003, 0.0015)
+        return await send_all(
+            Pacer(None, 16), Traffic(16, 25, way, way), SlidingWindow(limit), with_retry_after
+        )
+
+    accepted = run(main()).after(met)
+    assert all(accepted)
+    assert len(accepted) >= 0.96 * limit * (25 - met)
+
+
 def test_while_refused_only_one_tries_at_a_time() -> None:
     async def main() -> int:
         pacer, trying = Pacer(None, 16), 0
