@@ -165,7 +165,8 @@ def _add(connection: sqlite3.Connection, scope: str, arrived: Known) -> None:
         "SELECT count(*), coalesce(sum(rows), 0) FROM delivered WHERE scope = ?", (scope,)
     ).fetchone()
     if arrived.identities.size * _LARGE > rows or frames - rows // ROWS_A_FRAME > MOST_FRAMES:
-        arrived = newest(chain(_frames(connection, scope), arrived.frames()))
+        former = _frames(connection, scope)
+        arrived = newest(chain(former, arrived.frames())) if rows else arrived.there
         connection.execute("DELETE FROM delivered WHERE scope = ?", (scope,))
     for part in arrived.frames():
         # Steps between hashes are smaller numbers than hashes, so they pack better.

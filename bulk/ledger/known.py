@@ -36,6 +36,14 @@ class Known:
     contents: Hashes
     at: Times
 
+    @property
+    def there(self) -> "Known":
+        """The same without those of whom the newest word is that nothing is there."""
+        there = (self.at > 0) | ((self.contents != GONE) & (self.contents != AS_BEFORE))
+        if there.all():
+            return self
+        return Known(self.identities[there], self.contents[there], self.at[there])
+
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield it in parts (columns of ``DELIVERED``)."""
         for start in range(0, self.identities.size, ROWS_A_FRAME):
@@ -44,63 +52,79 @@ class Known:
             yield pl.DataFrame(dict(zip(DELIVERED.names(), columns, strict=True)), schema=DELIVERED)
 
 
+@dataclass(slots=True)
+class _Said:
+    """All that was said, oldest first, of what ``Known`` tells the newest.
+
+    Millions of words, so that each column is let go as soon as there is another in its place.
+    """
+
+    identities: Hashes
+    contents: Hashes
+    at: Times
+
+    def keep(self, which: Index | Mask) -> None:
+        """Keep those at some places, in that order, or those that are marked."""
+        self.identities = self.identities[which]
+        self.contents = self.contents[which]
+        self.at = self.at[which]
+
+    @property
+    def known(self) -> Known:
+        """The same, where it is one word about each and identities ascend."""
+        return Known(self.identities, self.contents, self.at)
+
+
 def newest(frames: Iterable[pl.DataFrame]) -> Known:
     """Return what may be there after all that was said (columns of ``DELIVERED``, oldest first)."""
-    found = latest(frames)
-    there = (found.at > 0) | ((found.contents != GONE) & (found.contents != AS_BEFORE))
-    if there.all():
-        return found
-    return Known(found.identities[there], found.contents[there], found.at[there])
+    return latest(frames).there
 
 
 def latest(frames: Iterable[pl.DataFrame]) -> Known:
-    """Return the newest word about each identity, also that nothing is there, or what was there before.
+    """Return the newest word about each identity, also that nothing is there, or what was there before."""
+    said = _all_said(frames)
+    gone_along = _gone_along(said)
+    if gone_along.any():
+        said.keep(~gone_along)
+    ascending = said.identities[1:] > said.identities[:-1]
+    if ascending.all():
+        return said.known
+    first = int(np.argmin(ascending)) + 1
+    return _last_words(said) if first < said.identities.size // 2 else _told_since(said, first)
 
-    A column at a time, because there may be millions.
-    """
+
+def _all_said(frames: Iterable[pl.DataFrame]) -> _Said:
     columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in DELIVERED}
     for frame in frames:
         for name, found in columns.items():
             found.append(frame[name].to_numpy())
-    identities, contents, at = (_joined(columns, name) for name in DELIVERED)
-    gone_along = _gone_along(identities, contents, at)
-    if gone_along.any():
-        identities, contents, at = identities[~gone_along], contents[~gone_along], at[~gone_along]
-    ascending = identities[1:] > identities[:-1]
-    if ascending.all():
-        return Known(identities, contents, at)
-    first = int(np.argmin(ascending)) + 1
-    if first < identities.size // 2:
-        return _last_words(identities, contents, at)
-    return _told_since(identities, contents, at, first)
+    return _Said(*(_joined(columns, name) for name in DELIVERED))
 
 
-def _last_words(identities: Hashes, contents: Hashes, at: Times) -> Known:
+def _last_words(said: _Said) -> Known:
     """Return the newest word about each identity."""
-    order = np.argsort(identities, kind="stable")
-    identities = identities[order]
-    others = identities[1:] != identities[:-1]
-    if others.all():  # nothing was before anything, which takes less memory to say
-        return Known(identities, contents[order], at[order])
-    last = np.flatnonzero(np.append(others, True))
-    newest_of = order[last]
-    contents = _decided(identities, contents, at, order, last)[newest_of]
-    return Known(identities[last], contents, at[newest_of])
+    said.keep(np.argsort(said.identities, kind="stable"))
+    others = said.identities[1:] != said.identities[:-1]
+    if not others.all():
+        last = np.flatnonzero(np.append(others, True))
+        _decide(said, last)
+        said.keep(last)
+    return said.known
 
 
-def _told_since(identities: Hashes, contents: Hashes, at: Times, first: int) -> Known:
+def _told_since(said: _Said, first: int) -> Known:
     """Return the newest word about each identity, where the ``first`` so many ascend and few have come since.
 
     Only those of whom something was said since are looked at; their places among the first are written over.
     """
-    before = identities[:first]
-    since = np.unique(identities[first:])
+    before = said.identities[:first]
+    since = np.unique(said.identities[first:])
     places = np.minimum(np.searchsorted(before, since), first - 1)
     known = before[places] == since
-    told = np.concatenate((places[known], np.arange(first, identities.size)))
-    words = _last_words(identities[told], contents[told], at[told])
+    told = np.concatenate((places[known], np.arange(first, said.identities.size)))
+    words = _last_words(_Said(said.identities[told], said.contents[told], said.at[told]))
+    contents, at, new = said.contents[:first], said.at[:first], ~known
     contents[places[known]], at[places[known]] = words.contents[known], words.at[known]
-    contents, at, new = contents[:first], at[:first], ~known
     if not new.any():
         return Known(before, contents, at)
     where = np.searchsorted(before, since[new])
@@ -116,38 +140,32 @@ def _joined(columns: dict[str, list[npt.NDArray[Any]]], name: str) -> npt.NDArra
     return np.concatenate([np.zeros(0, dtype), *columns.pop(name)])
 
 
-def _gone_along(identities: Hashes, contents: Hashes, at: Times) -> Mask:
+def _gone_along(said: _Said) -> Mask:
     """Mark what was added to people who were removed later; its content says whom it was added to."""
-    removals = np.flatnonzero((at == 0) & (contents == GONE))
+    removals = np.flatnonzero((said.at == 0) & (said.contents == GONE))
     if not removals.size:
-        return np.zeros(contents.size, dtype=np.bool_)
-    removals = removals[np.argsort(identities[removals], kind="stable")]
-    people = identities[removals]
-    place = np.maximum(np.searchsorted(people, contents, side="right") - 1, 0)  # somebody's last removal
-    along: Mask = (people[place] == contents) & (np.arange(contents.size) < removals[place]) & (at > 0)
+        return np.zeros(said.contents.size, dtype=np.bool_)
+    removals = removals[np.argsort(said.identities[removals], kind="stable")]
+    people = said.identities[removals]
+    # Somebody's last removal.
+    place = np.maximum(np.searchsorted(people, said.contents, side="right") - 1, 0)
+    later = np.arange(said.contents.size) < removals[place]
+    along: Mask = (people[place] == said.contents) & later & (said.at > 0)
     return along
 
 
-def _decided(identities: Hashes, contents: Hashes, at: Times, order: Index, last: Index) -> Hashes:
+def _decide(said: _Said, last: Index) -> None:
     """Say of those about whom the newest word is AS_BEFORE what was before: nobody, or what is now doubtful.
 
     Args:
-        identities: Ascending.
-        contents: In the order in which it was said, like ``at``; ``order`` brings it to that of identities.
-        at: When, or 0.
-        order: Places of what was said, in the order of the identities, the newest last.
-        last: Places of the newest word about each, among the identities.
+        said: By ascending identity, what was said of each oldest first.
+        last: Places of the newest word about each.
     """
-    undecided = last[(contents[order[last]] == AS_BEFORE) & (at[order[last]] == 0)]
-    if not undecided.size:
-        return contents
-    decided, now = contents.copy(), undecided
+    now = undecided = last[(said.contents[last] == AS_BEFORE) & (said.at[last] == 0)]
     while undecided.size:
         now = now - 1
-        same = (now >= 0) & (identities[now] == identities[undecided])
-        said = order[now]
-        firm = same & ((at[said] > 0) | (contents[said] != AS_BEFORE))
-        there = (at[said[firm]] > 0) | (contents[said[firm]] != GONE)
-        decided[order[undecided[firm]]] = np.where(there, DOUBTFUL, GONE)
+        same = (now >= 0) & (said.identities[now] == said.identities[undecided])
+        firm = same & ((said.at[now] > 0) | (said.contents[now] != AS_BEFORE))
+        there = (said.at[now[firm]] > 0) | (said.contents[now[firm]] != GONE)
+        said.contents[undecided[firm]] = np.where(there, DOUBTFUL, GONE)
         undecided, now = undecided[same & ~firm], now[same & ~firm]
-    return decided

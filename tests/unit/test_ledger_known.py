@@ -5,8 +5,17 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk.conversation import CONTENT, GONE, IDENTITY
-from bulk.ledger.known import AS_BEFORE, AT, DELIVERED, DOUBTFUL, Known, _gone_along, _last_words, latest
+from bulk.conversation import GONE
+from bulk.ledger.known import (
+    AS_BEFORE,
+    DELIVERED,
+    DOUBTFUL,
+    Known,
+    _all_said,
+    _gone_along,
+    _last_words,
+    latest,
+)
 
 Word = tuple[int, int, int]
 """Identity, content, time."""
@@ -23,10 +32,9 @@ def frame(words: list[Word]) -> pl.DataFrame:
 
 def plain(words: list[Word]) -> Known:
     """Sort all words, whatever order they are in."""
-    columns = frame(words)
-    identities, contents, at = (columns[name].to_numpy() for name in (IDENTITY, CONTENT, AT))
-    kept = ~_gone_along(identities, contents, at)
-    return _last_words(identities[kept], contents[kept], at[kept])
+    said = _all_said([frame(words)])
+    said.keep(~_gone_along(said))
+    return _last_words(said)
 
 
 def as_words(known: Known) -> list[Word]:
