@@ -7,7 +7,7 @@ from functools import partial
 from statistics import median
 
 from fixed_server import Server, fixed_server
-from measuring import in_turn, seconds_of, surroundings
+from measuring import in_turn, memory_of, seconds_of, surroundings
 from place import DONE, Place
 from table import Row
 
@@ -48,7 +48,12 @@ def _reading(place: Place) -> Iterator[Row]:
     }
     runs = in_turn(place.times, **{name: partial(place.bulk, *words) for name, words in sides.items()})
     for name, each in runs.items():
-        yield {"what": name, "rows": place.rows, "seconds": round(seconds_of(each), 2)}
+        yield {
+            "what": name,
+            "rows": place.rows,
+            "seconds": round(seconds_of(each), 2),
+            "anonymous MB": round(memory_of(each)),
+        }
 
 
 def resumed(place: Place, server: Server) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from bulk.api.outcomes import known_statuses, open_origin, outcomes
-from bulk.cli.output import format_of, private, spreadsheet_safe, writer
+from bulk.cli.output import format_of, private, spreadsheet_safe, write
 from bulk.errors import LedgerError, UsageError
 from bulk.ledger.view import EXPORT, View
 
@@ -33,9 +33,9 @@ def write_export(
             raise LedgerError(f"{ledger}: the source is still being read; there is nothing to export yet")
         origin = open_origin(view, source) if with_source else None
         separator, encoding = _text_form(view) if with_source else (",", "utf-8")
-        with private(output) as file, writer(file, kind, separator, encoding) as write:
-            for frame in outcomes(view, wanted, origin):
-                write(_safe(frame) if kind == "csv" else frame)
+        frames = outcomes(view, wanted, origin)
+        with private(output) as file:
+            write(file, kind, map(_safe, frames) if kind == "csv" else frames, separator, encoding)
 
 
 def _statuses(text: str | None) -> list[str]:

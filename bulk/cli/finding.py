@@ -14,7 +14,7 @@ import typer
 
 from bulk.api.planning import Plan
 from bulk.cli.loop import runner
-from bulk.cli.output import format_of, private, writer
+from bulk.cli.output import format_of, private, write
 from bulk.conversation import Batch, Reply, Request
 from bulk.destinations.operation import Erasing, Sighting, State
 from bulk.errors import UsageError
@@ -59,8 +59,8 @@ def find_all(job: Job, plan: Plan, output: Path) -> int:
     with hold_accounts(accounts, os.environ):
         complete = runner()(_look(job, plan, steps, found))
     frame = pl.DataFrame(sorted(found, key=lambda line: line[:2]), schema=FOUND, orient="row")
-    with private(output) as file, writer(file, kind, ",", "utf-8") as write:
-        write(frame)
+    with private(output) as file:
+        write(file, kind, [frame])
     _tell(frame)
     unread = State.UNREAD in frame["state"].to_list()
     return UNREAD if unread or not complete else 0

@@ -10,7 +10,7 @@ from typing import IO, Any
 import orjson
 import polars as pl
 
-from bulk.cli.output import format_of, private, writer
+from bulk.cli.output import format_of, private, write
 from bulk.runner.records import Columns
 
 LINES_AT_ONCE = 20_000
@@ -61,6 +61,4 @@ def listed_file(output: Path) -> Iterator[Listed]:
             if kind == "ndjson":
                 file.writelines(listed.lines())
                 return
-            with writer(file, kind, ",", "utf-8") as write:
-                for frame in listed.frames():
-                    write(frame)
+            write(file, kind, listed.frames())

@@ -272,8 +272,9 @@ def connect_reader(path: Path, *, values: bool = True) -> sqlite3.Connection:
     """
     check_ours(path)
     _refuse_damaged_wal(path)
-    with translated(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with translated(path):  # read by one thread at a time, not always the one that opened it
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         with translated(path):
             _check_version(connection, path)

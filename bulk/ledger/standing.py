@@ -92,7 +92,9 @@ class StepView:
         rows = pl.int_range(first_row, last_row + 1, dtype=pl.UInt32, eager=True).alias(ROW)
         pointers = pl.DataFrame({ROW: rows, "entry": pl.Series(winner, dtype=pl.Int32)})
         holding = pl.Series("entry", np.unique(winner[winner >= 0]), dtype=pl.Int32)
-        entries = self.entries.drop("first_row", "last_row")[holding].with_columns(holding)
+        entries = self.entries.drop("first_row", "last_row")[holding].with_columns(
+            holding, *(_time(name) for name in ENTRIES if name.endswith("_at"))
+        )
         lines = pointers.join(entries, on="entry", how="left", maintain_order="left")
         lines = lines.join(
             self._told_each(first_row, last_row), on=ROW, how="left", suffix="_told", maintain_order="left"
@@ -115,3 +117,9 @@ class StepView:
         rows, places = told_rows(within)
         each = within.select("status", "reason", pl.col("message").alias("error_message"))[places]
         return each.with_columns(pl.Series(ROW, rows, dtype=pl.UInt32))
+
+
+def _time(name: str) -> pl.Expr:
+    """Write unix seconds as ISO 8601 in UTC, to the millisecond."""
+    moment = pl.from_epoch((pl.col(name) * 1000).round().cast(pl.Int64), time_unit="ms")
+    return moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias(name)

@@ -242,12 +242,7 @@ class View:
             frames = [frame.filter(pl.col("entry") >= count) for frame, count in pairs]
         together = pl.concat(frames).sort("row", maintain_order=True)
         return together.join(keys.select(KEYS.names()), on=ROW, how="left", maintain_order="left").select(
-            pl.col(KEY).alias(name)
-            if name == "key"
-            else _time(name)
-            if name.endswith("_at")
-            else pl.col(name)
-            for name in EXPORT
+            pl.col(KEY).alias(name) if name == "key" else pl.col(name) for name in EXPORT
         )
 
 
@@ -258,9 +253,3 @@ def _sent(told: pl.DataFrame, rows: int) -> Mask:
     edges[told[LAST].to_numpy().astype(np.int64)] -= 1
     sent: Mask = np.cumsum(edges[:-1], dtype=np.int8) == 0
     return sent
-
-
-def _time(name: str) -> pl.Expr:
-    """Write unix seconds as ISO 8601 in UTC, to the millisecond."""
-    moment = pl.from_epoch((pl.col(name) * 1000).round().cast(pl.Int64), time_unit="ms")
-    return moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias(name)
