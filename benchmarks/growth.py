@@ -1,6 +1,6 @@
 """What grows with the rows, and what does not: processor, memory, the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from fixed_server import Server, fixed_server
@@ -22,27 +22,37 @@ JOBS = {
 
 
 def growth(place: Place) -> Iterator[Row]:
-    """Run two jobs over more and more rows."""
+    """Run two jobs over more and more rows, all sizes in turn."""
+    sizes = [place.rows // part for part in (STEPS[-1:] if place.quick else STEPS)]
     with fixed_server() as server:
         for job in ("plain",) if place.quick else ("plain", "everything"):
-            start = cpu_of(_runs(place, server, job, FEW))
-            for part in STEPS[-1:] if place.quick else STEPS:
-                rows = place.rows // part
-                runs = _runs(place, server, job, rows)
-                yield {
-                    "job": JOBS[job],
-                    "rows": rows,
-                    "rows/s": round(rows / seconds_of(runs)),
-                    "CPU s": round(cpu_of(runs), 2),
-                    "CPU s per million": round(cpu_of(runs) / rows * 1e6, 2),
-                    "without the start": round((cpu_of(runs) - start) / max(1, rows - FEW) * 1e6, 2),
-                    "anonymous MB": round(memory_of(runs)),
-                    "ledger bytes per row": round(place.ledger_bytes() / rows, 2),
-                }
+            ledgers: dict[int, int] = {}
+            run = partial(_carried, place, server, job, ledgers)
+            sides = {str(rows): partial(run, rows) for rows in (FEW, *sizes)}
+            runs = in_turn(place.times, **sides)
+            start = cpu_of(runs[str(FEW)])
+            for rows in sizes:
+                yield _row(job, rows, runs[str(rows)], start, ledgers[rows])
 
 
-def _runs(place: Place, server: Server, job: str, rows: int) -> list[Measured]:
-    return in_turn(place.times, ours=partial(carried, place, server, job, rows))["ours"]
+def _row(job: str, rows: int, runs: Sequence[Measured], start: float, ledger: int) -> Row:
+    return {
+        "job": JOBS[job],
+        "rows": rows,
+        "rows/s": round(rows / seconds_of(runs)),
+        "CPU s": round(cpu_of(runs), 2),
+        "CPU s per million": round(cpu_of(runs) / rows * 1e6, 2),
+        "without the start": round((cpu_of(runs) - start) / max(1, rows - FEW) * 1e6, 2),
+        "anonymous MB": round(memory_of(runs)),
+        "ledger bytes per row": round(ledger / rows, 2),
+    }
+
+
+def _carried(place: Place, server: Server, job: str, ledgers: dict[int, int], rows: int) -> Measured:
+    """Run a job over so many rows, and note how large its ledger became."""
+    run = carried(place, server, job, rows)
+    ledgers[rows] = place.ledger_bytes()
+    return run
 
 
 def memory(place: Place) -> Iterator[Row]:
