@@ -69,6 +69,8 @@ def translated(path: Path) -> Iterator[None]:
 def _of_sqlite(path: Path) -> Iterator[None]:
     try:
         yield
+    except sqlite3.ProgrammingError:  # a mistake of this program, whatever the ledger holds
+        raise
     except (sqlite3.DatabaseError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
         code = getattr(error, "sqlite_errorname", "")
         if code.startswith("SQLITE_BUSY"):

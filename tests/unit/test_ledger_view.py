@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 import polars as pl
@@ -34,6 +35,15 @@ def two_steps(path: Path) -> None:
 def exported(path: Path) -> pl.DataFrame:
     with View(path) as view:
         return pl.concat(view.lines())
+
+
+def test_a_mistake_of_this_program_is_not_told_as_damage(path: Path) -> None:
+    two_steps(path)
+    with View(path) as view:
+        pass
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        _ = view.steps
 
 
 def test_lines_have_the_columns_of_the_contract_in_its_order(path: Path) -> None:
