@@ -92,10 +92,17 @@ class Writing(sqlite3.Connection):
     Attributes:
         chain: Links the commits.
         hold: The right to write; None once what was held is put back in another file.
+        closed: Whether it was closed.
     """
 
     chain: Chain | None = None
     hold: "Hold | None" = None
+    closed = False
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self.closed = True
 
 
 @contextmanager
@@ -157,11 +164,13 @@ def _put_back(connection: Writing, path: Path) -> Path:
 
 
 def close(connection: Writing, path: Path) -> None:
-    """Close a ledger and leave no WAL beside it, unless somebody reads it.
+    """Close a ledger, if it is open, and leave no WAL beside it, unless somebody reads it.
 
     Raises:
         StoppedError: Somebody took the file away since it was last written; what it held is put back.
     """
+    if connection.closed:
+        return
     try:
         if connection.hold is not None and not connection.hold.in_place(path):
             _refuse_if_taken_away(connection, path)

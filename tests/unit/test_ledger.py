@@ -43,8 +43,7 @@ def open_ledger(path: Path) -> Iterator[Callable[..., Ledger]]:
 
     yield open_one
     for ledger in opened:
-        with contextlib.suppress(LedgerError):
-            ledger.close()
+        ledger.close()
 
 
 def counted(ledger: Ledger, step: int = 0) -> dict[Status, int]:
@@ -413,6 +412,17 @@ def test_the_ledger_and_what_lies_beside_it_is_private(
         os.umask(former)
 
     assert modes == {"sync.ledger": 0o600, "sync.ledger-wal": 0o600, "sync.ledger-shm": 0o600}
+
+
+def test_a_ledger_that_is_closed_twice_is_not_taken_for_one_that_was_taken_away(
+    open_ledger: Callable[..., Ledger], path: Path
+) -> None:
+    ledger = open_ledger(1)
+    ledger.close()
+
+    ledger.close()
+
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_closed_ledger_is_one_file(open_ledger: Callable[..., Ledger], path: Path) -> None:
