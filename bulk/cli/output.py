@@ -57,7 +57,8 @@ def private(output: Path) -> Iterator[BinaryIO]:
     except BrokenPipeError:  # who reads standard output has seen enough
         raise
     except OSError as error:
-        raise UsageError(f"-o {output}: cannot be written ({error.strerror})") from None
+        why = error.strerror or type(error).__name__
+        raise UsageError(f"-o {output}: cannot be written ({why})") from None
 
 
 def write(
